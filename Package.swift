@@ -1,0 +1,40 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Nothing here mentions Embedded Swift: boards/<board>/toolset.json switches it on for every target at once.
+// In the regular build this setting reports, as warnings, code that the firmware build would reject.
+let swift: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatWarning("EmbeddedRestrictions", as: .warning),
+]
+
+// Only debug builds carry the hook through which tests make system calls fail.
+let c: [CSetting] = [.define("MAUD_FAULTS", .when(configuration: .debug))]
+
+// Embedded Swift does not autolink, so libraries are named here. libsodium and libjansson are linked
+// statically; everything that Debian's security team patches as a shared library stays shared.
+let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
+
+/// A library target with its tests beside it; imports point down only (see docs/architecture.md).
+func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true) -> [Target] {
+    let library = Target.target(name: name, dependencies: dependencies, swiftSettings: swift)
+    let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: [.swiftLanguageMode(.v6)])
+    return tests ? [library, testing] : [library]
+}
+
+let package = Package(
+    name: "maud",
+    products: [.executable(name: "maud", targets: ["maud"])],
+    targets: [
+        // C, thin: the kernel and libc behind functions that Swift can import, and the worker thread.
+        .target(name: "CLinux", dependencies: ["CSodium"], cSettings: c),
+        .systemLibrary(name: "CSodium"),
+        .systemLibrary(name: "CGPGME"),
+        .systemLibrary(name: "CJansson"),
+        .systemLibrary(name: "CSystemd"),
+        // Swift, lowest layer first.
+    ]
+    + layer("System", ["CLinux", "CSodium"])
+    + layer("EventLoop", ["System", "CLinux"])
+    + [.executableTarget(name: "maud", dependencies: ["System"], linkerSettings: libraries)]
+)
