@@ -16,8 +16,8 @@ let c: [CSetting] = [.define("MAUD_FAULTS", .when(configuration: .debug))]
 let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
 
 /// A library target with its tests beside it; imports point down only (see docs/architecture.md).
-func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true) -> [Target] {
-    let library = Target.target(name: name, dependencies: dependencies, swiftSettings: swift)
+func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, link: [LinkerSetting] = []) -> [Target] {
+    let library = Target.target(name: name, dependencies: dependencies, swiftSettings: swift, linkerSettings: link)
     let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: [.swiftLanguageMode(.v6)])
     return tests ? [library, testing] : [library]
 }
@@ -34,7 +34,12 @@ let package = Package(
         .systemLibrary(name: "CSystemd"),
         // Swift, lowest layer first.
     ]
-    + layer("System", ["CLinux", "CSodium"])
+    + layer("System", ["CLinux", "CSodium"], link: libraries)
     + layer("EventLoop", ["System", "CLinux"])
-    + [.executableTarget(name: "maud", dependencies: ["System"], linkerSettings: libraries)]
+    + layer("OpenPGP", ["System"])
+    + layer("JSON", ["System", "CJansson"])
+    + layer("Board", ["OpenPGP", "JSON", "EventLoop", "System", "CLinux"], tests: false)
+    + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
+    + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )

@@ -1,0 +1,163 @@
+/* The kernel and libc as Swift can import them.
+ *
+ * Swift imports neither errno (a macro over a function), variadic functions, unions with packed members nor
+ * function-like macros, and signatures differ between the glibc of Debian 12 and 13: so every call goes through
+ * a function here. Unless said otherwise a function returns a value >= 0, or -errno.
+ *
+ * maud_fault is the one place where tests make calls fail: it exists in debug builds only (MAUD_FAULTS).
+ */
+#ifndef MAUD_CLINUX_H
+#define MAUD_CLINUX_H
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+/* ---- Errors ---- */
+/* The text of an error number, static storage. */
+const char *maud_error_text(int error);
+/* Called with the name of a system call before it is made: a value > 0 is the errno it fails with instead.
+ * A value of -N (N > 0) lets a write write only N bytes. Debug builds only; NULL switches it off. Thread-safe only
+ * while no worker runs a job. */
+typedef int (*maud_fault_function)(const char *call, void *context);
+void maud_set_fault(maud_fault_function function, void *context);
+
+/* ---- Files (files.c) ---- */
+enum {
+  MAUD_READ = 1, MAUD_WRITE = 2, MAUD_CREATE = 4, MAUD_EXCLUSIVE = 8, MAUD_DIRECTORY = 16, MAUD_NOFOLLOW = 32,
+  MAUD_NONBLOCK = 64, MAUD_TRUNCATE = 128, MAUD_PATH = 256, MAUD_APPEND = 512,
+};
+enum { MAUD_AT_CWD = -100 };
+enum { MAUD_FILE_REGULAR = 1, MAUD_FILE_DIRECTORY = 2, MAUD_FILE_LINK = 3, MAUD_FILE_SOCKET = 4, MAUD_FILE_OTHER = 5 };
+struct maud_status {
+  int64_t size;               /* octets */
+  int64_t modification_time;  /* nanoseconds since 1970 */
+  int64_t change_time;        /* nanoseconds since 1970 */
+  uint64_t inode;
+  uint64_t device;
+  uint32_t mode;              /* permission bits */
+  uint32_t links;
+  uint32_t user;
+  uint32_t kind;              /* MAUD_FILE_... */
+};
+struct maud_space { uint64_t free_octets, total_octets, free_inodes; };
+
+int maud_openat(int directory, const char *path, int flags, unsigned mode);
+int maud_close(int fd);
+intptr_t maud_read(int fd, void *buffer, size_t count);
+intptr_t maud_pread(int fd, void *buffer, size_t count, int64_t offset);
+intptr_t maud_write(int fd, const void *buffer, size_t count);
+int maud_fsync(int fd);
+int maud_statat(int directory, const char *path, bool follow, struct maud_status *status);
+int maud_fstat(int fd, struct maud_status *status);
+int maud_mkdirat(int directory, const char *path, unsigned mode);
+int maud_renameat(int old_directory, const char *old_path, int new_directory, const char *new_path);
+/* Fails with EEXIST instead of replacing (RENAME_NOREPLACE, or link and unlink where the file system has it not). */
+int maud_renameat_exclusive(int old_directory, const char *old_path, int new_directory, const char *new_path);
+int maud_linkat(int old_directory, const char *old_path, int new_directory, const char *new_path);
+int maud_unlinkat(int directory, const char *path, bool remove_directory);
+int maud_set_modification_time(int directory, const char *path, int64_t nanoseconds);
+int maud_set_modification_time_fd(int fd, int64_t nanoseconds);
+int maud_lock(int fd, bool exclusive, bool wait); /* flock; -EWOULDBLOCK when another process holds it */
+int maud_space(int fd, struct maud_space *space);
+/* 1 when the file system lives in memory (tmpfs, ramfs), 0 when not. */
+int maud_is_memory_file_system(int fd);
+int maud_memory_file(const char *name); /* memfd_create, close-on-exec */
+int maud_chmodat(int directory, const char *path, unsigned mode);
+/* Directory streams: open with maud_directory_open (the descriptor is duplicated), next returns 1 with the name
+ * (valid until the next call) or 0 at the end; "." and ".." are left out. */
+typedef struct maud_directory maud_directory;
+int maud_directory_open(int fd, maud_directory **directory);
+int maud_directory_next(maud_directory *directory, const char **name);
+void maud_directory_close(maud_directory *directory);
+
+/* ---- Sockets (sockets.c) ---- */
+struct maud_address { uint8_t octets[16]; uint16_t port; uint8_t is_ipv6; }; /* IPv4 in the first 4 octets */
+/* A listener on a numeric address ("127.0.0.1", "::"); port 0 means any free port. IPv6 "::" serves IPv4 too. */
+int maud_listen(const char *address, uint16_t port, int backlog);
+int maud_local_port(int fd);
+int maud_accept(int fd, struct maud_address *peer);
+intptr_t maud_receive(int fd, void *buffer, size_t count);                 /* non-blocking */
+intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* non-blocking, no SIGPIPE */
+intptr_t maud_send2(int fd, const void *a, size_t a_count, const void *b, size_t b_count); /* one sendmsg */
+intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);
+int maud_listen_unix(int directory, const char *name, int backlog);  /* socket file in a directory, mode 0600 */
+int maud_connect_unix(int directory, const char *name);              /* blocking connect, non-blocking after */
+int maud_connect_unix_blocking(int directory, const char *name);
+int maud_shutdown(int fd); /* both directions */
+
+/* ---- Events and time (events.c) ---- */
+enum { MAUD_EVENT_IN = 1, MAUD_EVENT_OUT = 4, MAUD_EVENT_ERROR = 8, MAUD_EVENT_HANGUP = 16, MAUD_EVENT_PEER_HANGUP = 0x2000 };
+struct maud_event { int fd; uint32_t events; };
+int maud_epoll_create(void);
+int maud_epoll_add(int epoll, int fd, uint32_t events);
+int maud_epoll_modify(int epoll, int fd, uint32_t events);
+int maud_epoll_remove(int epoll, int fd);
+/* Waits at most timeout milliseconds (-1: for ever); returns the number of events, 0 also on EINTR. */
+int maud_epoll_wait(int epoll, struct maud_event *events, int count, int timeout);
+int maud_eventfd(void);                    /* non-blocking counter */
+int maud_eventfd_signal(int fd);
+int maud_eventfd_drain(int fd);
+/* SIGTERM, SIGINT and SIGHUP are delivered through the returned descriptor (one octet a signal) instead of a
+ * blocked mask, so that programs we execute start with clean signals. SIGPIPE is ignored. */
+int maud_signals(void);
+/* Readable (ECANCELED) when someone sets the clock: timerfd with TFD_TIMER_CANCEL_ON_SET. */
+int maud_clock_change_fd(void);
+int maud_clock_change_rearm(int fd);
+int64_t maud_realtime(void);               /* nanoseconds since 1970 */
+int64_t maud_since_boot(void);             /* CLOCK_BOOTTIME, nanoseconds */
+int64_t maud_process_time(void);           /* CPU time of this process, nanoseconds */
+enum { MAUD_NOTIFY_CREATE = 0x100, MAUD_NOTIFY_DELETE = 0x200, MAUD_NOTIFY_CLOSE_WRITE = 0x8, MAUD_NOTIFY_MOVED_FROM = 0x40,
+       MAUD_NOTIFY_MOVED_TO = 0x80, MAUD_NOTIFY_ATTRIBUTES = 0x4, MAUD_NOTIFY_DELETE_SELF = 0x400, MAUD_NOTIFY_MOVE_SELF = 0x800,
+       MAUD_NOTIFY_IGNORED = 0x8000, MAUD_NOTIFY_OVERFLOW = 0x4000, MAUD_NOTIFY_IS_DIRECTORY = 0x40000000 };
+int maud_notify_create(void);              /* inotify, non-blocking */
+int maud_notify_add(int fd, const char *path, uint32_t mask);
+int maud_notify_remove(int fd, int watch);
+/* Splits one event off a buffer read from the descriptor; returns its length in octets, or 0 when incomplete. */
+size_t maud_notify_parse(const void *buffer, size_t count, int *watch, uint32_t *mask, const char **name);
+
+/* ---- Processes (process.c) ---- */
+int maud_process_id(void);
+int maud_process_exists(int pid);
+unsigned maud_user_id(void);
+const char *maud_environment(const char *name); /* NULL when unset */
+void maud_unset_environment(const char *name);
+int maud_set_environment(const char *name, const char *value);
+int maud_fork(void);
+int maud_wait(int pid);                    /* blocks; exit status 0...255, 256 + signal, or -errno */
+int maud_wait_no_hang(int pid);            /* -EAGAIN while it runs */
+int maud_pidfd_open(int pid);
+_Noreturn void maud_exit(int status);      /* _exit: no handlers, no flushing */
+int maud_kill(int pid, int signal);
+/* Starts a program without a shell: standard input /dev/null, standard output to the pipe whose reading end is
+ * returned in *output (non-blocking), standard error discarded, a process group of its own, other descriptors closed.
+ * Returns the pid. */
+int maud_spawn(const char *const *arguments, int *output);
+int maud_is_terminal(int fd);
+/* Reads a line from the terminal with echo off; the line end is not stored. Returns its length or -errno. */
+intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count);
+void maud_no_core_of(void *memory, size_t count); /* MADV_DONTDUMP on the whole pages */
+/* A new mount namespace (and user namespace when not privileged) with a ramfs, which is never swapped, on path. */
+int maud_private_ramfs(const char *path);
+void maud_trim_heap(void);                 /* gives free heap pages back to the kernel */
+void maud_tune_heap(void);                 /* one arena, small thresholds: before the first allocation of size */
+
+/* ---- Numbers ---- */
+/* strtod on exactly count octets ('C' locale): false unless all of them are one finite number. */
+bool maud_parse_double(const char *text, size_t count, double *value);
+double maud_round(double value);
+
+/* ---- The worker thread (worker.c) ---- */
+/* One C thread does what may block (fsync, rename, hashing of cold files); Swift stays on the loop's thread. A job is
+ * a C struct that begins with struct maud_job; run() works on C data only. The owner frees the job after taking it. */
+struct maud_job {
+  void (*run)(struct maud_job *job);
+  void *owner;                /* for the loop's thread: never touched by the worker */
+  struct maud_job *next;      /* the worker's */
+};
+typedef struct maud_worker maud_worker;
+/* capacity bounds the jobs submitted and not yet taken. *event_fd becomes readable when results wait. */
+int maud_worker_start(unsigned capacity, maud_worker **worker, int *event_fd);
+int maud_worker_submit(maud_worker *worker, struct maud_job *job);  /* 0, or -EAGAIN when full */
+struct maud_job *maud_worker_take(maud_worker *worker);             /* a finished job or NULL */
+void maud_worker_stop(maud_worker *worker);  /* finishes what is queued, joins the thread, frees the worker */
+#endif

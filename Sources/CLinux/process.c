@@ -1,0 +1,143 @@
+#define _GNU_SOURCE 1
+#include "internal.h"
+#include <fcntl.h>
+#include <locale.h>
+#include <malloc.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+int maud_process_id(void) { return getpid(); }
+int maud_process_exists(int pid) { return kill(pid, 0) == 0 || errno == EPERM; }
+unsigned maud_user_id(void) { return geteuid(); }
+const char *maud_environment(const char *name) { return getenv(name); }
+void maud_unset_environment(const char *name) { unsetenv(name); }
+int maud_set_environment(const char *name, const char *value) { return RESULT(setenv(name, value, 1)); }
+int maud_fork(void) { FAULT("fork"); return RESULT(fork()); }
+static int status_of(int pid, int options) {
+  int status;
+  pid_t r;
+  do r = waitpid(pid, &status, options); while (r < 0 && errno == EINTR);
+  if (r < 0) return -errno;
+  if (r == 0) return -EAGAIN;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+int maud_wait(int pid) { return status_of(pid, 0); }
+int maud_wait_no_hang(int pid) { return status_of(pid, WNOHANG); }
+int maud_pidfd_open(int pid) {
+#ifdef SYS_pidfd_open
+  return RESULT((int)syscall(SYS_pidfd_open, pid, 0));
+#else
+  return -ENOSYS;
+#endif
+}
+void maud_exit(int status) { _exit(status); }
+int maud_kill(int pid, int signal) { return RESULT(kill(pid, signal)); }
+
+int maud_spawn(const char *const *arguments, int *output) {
+  FAULT("fork");
+  int p[2];
+  if (pipe2(p, O_CLOEXEC) < 0) return -errno;
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) { int e = errno; close(p[0]); close(p[1]); return -e; }
+  pid_t pid = fork();
+  if (pid == 0) {
+    setpgid(0, 0);
+    signal(SIGPIPE, SIG_DFL);
+    if (dup2(null, 0) < 0 || dup2(p[1], 1) < 0 || dup2(null, 2) < 0) _exit(127);
+    execvp(arguments[0], (char *const *)arguments);
+    _exit(127);
+  }
+  int e = errno;
+  close(null);
+  close(p[1]);
+  if (pid < 0) { close(p[0]); return -e; }
+  fcntl(p[0], F_SETFL, O_NONBLOCK);
+  *output = p[0];
+  return pid;
+}
+int maud_is_terminal(int fd) { return isatty(fd); }
+intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count) {
+  int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  struct termios old, quiet;
+  if (tcgetattr(fd, &old) < 0) { int e = errno; close(fd); return -e; }
+  quiet = old;
+  quiet.c_lflag &= ~(tcflag_t)ECHO;
+  tcsetattr(fd, TCSAFLUSH, &quiet);
+  intptr_t result = 0;
+  if (write(fd, prompt, strlen(prompt)) < 0) result = -errno;
+  size_t length = 0;
+  while (result == 0) {
+    char octet;
+    ssize_t n = read(fd, &octet, 1);
+    if (n < 0) { result = -errno; break; }
+    if (n == 0 || octet == '\n') break;
+    if (length == count) { result = -EMSGSIZE; break; }
+    ((char *)buffer)[length++] = octet;
+  }
+  tcsetattr(fd, TCSAFLUSH, &old);
+  if (write(fd, "\n", 1) < 0) { /* the terminal went away: nothing to tell it */ }
+  close(fd);
+  return result < 0 ? result : (intptr_t)length;
+}
+void maud_no_core_of(void *memory, size_t count) { madvise(memory, count, MADV_DONTDUMP); }
+
+static int write_text(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  ssize_t n = write(fd, text, strlen(text));
+  int e = errno;
+  close(fd);
+  return n < 0 ? -e : 0;
+}
+int maud_private_ramfs(const char *path) {
+  FAULT("unshare");
+  unsigned user = geteuid(), group = getegid();
+  if (unshare(CLONE_NEWNS) < 0) {
+    if (errno != EPERM) return -errno;
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return -errno;
+    char map[64];
+    write_text("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "%u %u 1", user, user);
+    int r = write_text("/proc/self/uid_map", map);
+    if (r < 0) return r;
+    snprintf(map, sizeof map, "%u %u 1", group, group);
+    r = write_text("/proc/self/gid_map", map);
+    if (r < 0) return r;
+  }
+  if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -errno;
+  return RESULT(mount("ramfs", path, "ramfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"));
+}
+void maud_trim_heap(void) { malloc_trim(0); }
+void maud_tune_heap(void) {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TRIM_THRESHOLD, 16 * 1024);
+  mallopt(M_TOP_PAD, 4 * 1024);
+  mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+}
+
+bool maud_parse_double(const char *text, size_t count, double *value) {
+  char copy[64];
+  if (count == 0 || count >= sizeof copy) return false;
+  memcpy(copy, text, count);
+  copy[count] = 0;
+  /* strtod also takes leading blanks, "inf", "nan" and hexadecimal: none of them is a reading. */
+  for (size_t i = 0; i < count; i++)
+    if (!strchr("+-.0123456789eE", copy[i])) return false;
+  char *end;
+  double d = strtod(copy, &end);
+  if (end != copy + count || !isfinite(d)) return false;
+  *value = d;
+  return true;
+}
+double maud_round(double value) { return round(value); }

@@ -1,0 +1,63 @@
+import System
+
+/// The name of a content file, checked: the one place where names from outside become names on disk.
+///
+/// At most 255 octets, ending `.pgp`, no leading dot, no separators (`/`, `\`), no control characters, no NUL,
+/// well-formed UTF-8.
+public struct FileName: Equatable, Sendable {
+    /// The checked octets.
+    public let octets: [UInt8]
+
+    /// What is wrong with a name.
+    public enum Defect: Error {
+        case empty, tooLong, leadingDot, separator, controlCharacter, notPGP, notUTF8
+
+        /// One clause for a person.
+        public var description: StaticString {
+            switch self {
+            case .empty: "is empty"
+            case .tooLong: "is longer than 255 octets"
+            case .leadingDot: "begins with a dot"
+            case .separator: "holds a path separator"
+            case .controlCharacter: "holds a control character"
+            case .notPGP: "does not end in .pgp"
+            case .notUTF8: "is not UTF-8"
+            }
+        }
+    }
+
+    /// Checks a name.
+    public init(_ name: some Collection<UInt8>) throws(Defect) {
+        if name.isEmpty { throw .empty }
+        if name.count > Bounds.fileNameLength { throw .tooLong }
+        if name.first == 0x2E { throw .leadingDot }
+        for octet in name {
+            if octet == 0x2F || octet == 0x5C { throw .separator }
+            if octet < 0x20 || octet == 0x7F { throw .controlCharacter }
+        }
+        let octets = Array(name)
+        let suffix = octets.suffix(4)
+        guard octets.count > 4, suffix.elementsEqual(Array<UInt8>(".pgp")) else { throw .notPGP }
+        guard FileName.isUTF8(octets) else { throw .notUTF8 }
+        self.octets = octets
+    }
+
+    /// Checks a name given as text.
+    public init(_ name: String) throws(Defect) { try self.init(Array(name.utf8)) }
+
+    /// The name as text.
+    public var description: String { octets.text }
+
+    /// Whether the octets are UTF-8, C1 control characters (U+0080...U+009F) excluded.
+    private static func isUTF8(_ octets: [UInt8]) -> Bool {
+        var decoder = UTF8()
+        var iterator = octets.makeIterator()
+        while true {
+            switch decoder.decode(&iterator) {
+            case .scalarValue(let scalar): if (0x80...0x9F).contains(scalar.value) { return false }
+            case .emptyInput: return true
+            case .error: return false
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+/// Every bound of the program in one place, with why. What happens at each is documented where it is used
+/// and counted in `maud status`.
+public enum Bounds {
+    // Content
+    /// Files in one directory before retention must act (design: the Go peer's listing stops at 100, ours is complete).
+    public static let filesPerDirectory = 10_000
+    /// A file name, suffix included: NAME_MAX of every Linux file system.
+    public static let fileNameLength = 255
+    /// The largest file that is synced or published, in octets.
+    public static let fileSize = 64 << 20
+    /// Versions kept of one file.
+    public static let versionsPerFile = 16
+    /// Octets of versions kept of one file.
+    public static let versionOctetsPerFile = 8 << 20
+    /// Recipients that are read from one file's packets; a file to more is treated as private to those read.
+    public static let recipientsPerFile = 64
+
+    // Account
+    /// Friends, over all groups.
+    public static let friends = 256
+    /// Groups below `.mau`.
+    public static let groups = 64
+    /// A friend's key or an account file, in octets: an RSA-4096 key with hundreds of certifications fits.
+    public static let keyFileSize = 1 << 20
+    /// A passphrase, in octets (gpg-agent refuses more than 255).
+    public static let passphraseLength = 255
+
+    // Server
+    public static let connections = 64
+    public static let connectionsPerAddress = 8
+    /// A request head, in octets.
+    public static let requestHead = 8 << 10
+    /// Seconds for a request head to arrive.
+    public static let requestHeadSeconds = 10
+    /// Seconds without progress before a stalled response, or an idle connection, is closed.
+    public static let idleSeconds = 60
+    /// Entries of one page of a listing.
+    public static let listingPage = 1000
+
+    // Board
+    public static let boardFileSize = 256 << 10
+    public static let sensors = 64
+    public static let actuators = 64
+    /// Readings in one batch.
+    public static let batchSize = 1000
+    /// What a file or a command may give as a reading, in octets.
+    public static let readingText = 4096
+    /// Seconds a command sensor may run.
+    public static let commandSeconds = 30
+
+    // Work
+    /// Jobs of the worker that are submitted and not yet taken.
+    public static let workerJobs = 128
+    /// OpenPGP operations that wait for gpg.
+    public static let openPGPOperations = 64
+}

@@ -1,0 +1,58 @@
+import CLinux
+
+/// A system call that failed: which, why, and on what.
+public struct SystemError: Error {
+    /// The error number, positive (errno(3)).
+    public let code: Int32
+    /// The name of the system call.
+    public let call: StaticString
+    /// The file or address it was about; empty when there is none.
+    public let subject: String
+
+    public init(code: Int32, call: StaticString, subject: String = "") {
+        self.code = code
+        self.call = call
+        self.subject = subject
+    }
+
+    /// One clause for a person: "cannot open /x/y: Permission denied".
+    public var description: String {
+        let reason = String(cString: maud_error_text(code))
+        return subject.utf8.isEmpty ? "\(call): \(reason)" : "\(call) \(subject): \(reason)"
+    }
+}
+
+/// Error numbers that the code decides on (errno(3), the same on every Linux architecture we build for).
+public enum ErrorNumber {
+    public static let notPermitted: Int32 = 1      // EPERM
+    public static let notFound: Int32 = 2          // ENOENT
+    public static let inputOutput: Int32 = 5       // EIO
+    public static let again: Int32 = 11            // EAGAIN, EWOULDBLOCK
+    public static let noMemory: Int32 = 12         // ENOMEM
+    public static let accessDenied: Int32 = 13     // EACCES
+    public static let exists: Int32 = 17           // EEXIST
+    public static let notDirectory: Int32 = 20     // ENOTDIR
+    public static let isDirectory: Int32 = 21      // EISDIR
+    public static let invalid: Int32 = 22          // EINVAL
+    public static let processFiles: Int32 = 24     // EMFILE
+    public static let systemFiles: Int32 = 23      // ENFILE
+    public static let noSpace: Int32 = 28          // ENOSPC
+    public static let readOnly: Int32 = 30         // EROFS
+    public static let brokenPipe: Int32 = 32       // EPIPE
+    public static let nameTooLong: Int32 = 36      // ENAMETOOLONG
+    public static let notEmpty: Int32 = 39         // ENOTEMPTY
+    public static let loop: Int32 = 40             // ELOOP
+    public static let messageSize: Int32 = 90      // EMSGSIZE
+    public static let addressInUse: Int32 = 98     // EADDRINUSE
+    public static let quota: Int32 = 122           // EDQUOT
+    public static let cancelled: Int32 = 125       // ECANCELED
+}
+
+/// Turns the result of a CLinux function (a value >= 0 or -errno) into a value or a thrown `SystemError`.
+@inline(__always)
+public func check<Value: SignedInteger & FixedWidthInteger>(
+    _ result: Value, _ call: StaticString, _ subject: @autoclosure () -> String = ""
+) throws(SystemError) -> Value {
+    if result < 0 { throw SystemError(code: Int32(truncatingIfNeeded: -result), call: call, subject: subject()) }
+    return result
+}
