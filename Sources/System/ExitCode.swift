@@ -1,5 +1,5 @@
 /// Exit codes of every command, as in sysexits.h.
-public enum ExitCode: Int32 {
+public enum ExitCode: Int32, Sendable {
     case success = 0
     /// The command line was wrong.
     case usage = 64
