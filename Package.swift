@@ -40,6 +40,7 @@ let package = Package(
     + layer("JSON", ["System", "CJansson"])
     + layer("Board", ["OpenPGP", "JSON", "EventLoop", "System", "CLinux"], tests: false)
     + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Readings", ["Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )

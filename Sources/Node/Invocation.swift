@@ -11,7 +11,7 @@ public struct CommandError: Error {
     }
 
     /// A failed system call as a sentence: "cannot read FILE: Permission denied".
-    public init(_ doing: StaticString, _ error: SystemError) {
+    public init(_ doing: String, _ error: SystemError) {
         self.init(error.exitCode, "\(doing): \(error.description)")
     }
 }

@@ -44,6 +44,7 @@ public enum ErrorNumber {
     public static let loop: Int32 = 40             // ELOOP
     public static let messageSize: Int32 = 90      // EMSGSIZE
     public static let addressInUse: Int32 = 98     // EADDRINUSE
+    public static let connectionRefused: Int32 = 111 // ECONNREFUSED
     public static let quota: Int32 = 122           // EDQUOT
     public static let cancelled: Int32 = 125       // ECANCELED
 }
