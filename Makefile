@@ -1,7 +1,92 @@
 # maud: `make help` lists the targets.
 SWIFT ?= swift
+BOARD ?= linux-host
+BOARDS := $(sort $(patsubst boards/%/board.mk,%,$(wildcard boards/*/board.mk)))
+ifeq ($(filter $(BOARD),$(BOARDS)),)
+$(error There is no board "$(BOARD)"; the boards are: $(BOARDS))
+endif
+# Sets MACHINE (boards of one machine share a build directory), TRIPLE, TOOLSET, OBJCOPY, DEBIAN_ARCHITECTURE.
+include boards/$(BOARD)/board.mk
 
-check-embedded: ## Build the daemon as Embedded Swift, all the way to the link
-	$(SWIFT) build -c release --toolset boards/linux-host/toolset.json --product maud --scratch-path .build/check-embedded
+BUILD := .build/embedded-$(MACHINE)
+# What a board's Debian gives; besides headers and static libraries, what qemu-user needs to run the result.
+SYSROOT_SUITE := trixie
+SYSROOT_PACKAGES := libc6-dev libgcc-14-dev linux-libc-dev libgpgme-dev libsystemd-dev libsodium-dev libjansson-dev
+SYSROOT := $(if $(DEBIAN_ARCHITECTURE),.sysroot/$(DEBIAN_ARCHITECTURE)/.complete)
+PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
+# Octets; aarch64 only (docs/building.md).
+SIZE_LIMIT := 460800
 
-.PHONY: check-embedded
+firmware: packages-build $(if $(SYSROOT),packages-boards) $(SYSROOT) ## Build out/$(BOARD)/maud with Embedded Swift (BOARD=linux-host unless given)
+	$(SWIFT) build -c release --product maud --disable-local-rpath $(if $(TRIPLE),--triple $(TRIPLE)) --toolset $(TOOLSET) \
+	  --scratch-path $(BUILD) -Xlinker -Map=$(BUILD)/maud.map
+	@mkdir -p out/$(BOARD)
+	@$(OBJCOPY) --only-keep-debug $(BUILD)/release/maud out/$(BOARD)/maud.debug
+	@$(OBJCOPY) --strip-all --remove-section=.comment --add-gnu-debuglink=out/$(BOARD)/maud.debug $(BUILD)/release/maud out/$(BOARD)/maud
+	@scripts/check-binary.sh out/$(BOARD)/maud
+	@echo "out/$(BOARD)/maud: $$(stat -c %s out/$(BOARD)/maud) octets"
+
+run: packages-build packages-run ## Start a node on this machine and say what to try next
+	@$(MAKE) --no-print-directory firmware BOARD=linux-host
+	@scripts/run.sh
+
+test: packages-build packages-boards packages-tests ## Run every test: vocabulary, both builds, all boards, end to end
+	@$(MAKE) --no-print-directory test-vocabulary
+	@$(MAKE) --no-print-directory check-embedded
+	@$(MAKE) --no-print-directory test-units
+	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w
+	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-2
+	@$(MAKE) --no-print-directory test-end-to-end
+
+test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offline
+	$(PYTEST) -q Tests/Vocabulary
+
+check-embedded: ## Build the daemon for this machine as Embedded Swift, all the way to the link
+	@$(MAKE) --no-print-directory firmware BOARD=linux-host
+
+test-units: packages-build ## Build regular Swift and run every layer's own tests
+	$(SWIFT) test --quiet
+
+test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
+	$(PYTEST) -q Tests/EndToEnd $(TESTS)
+
+boards: ## Build for every board
+	@for board in $(BOARDS); do $(MAKE) --no-print-directory firmware BOARD=$$board || exit; done
+
+size: ## Say what takes the room in the binary (BOARD=raspberry-pi-zero-2-w unless given); fails when it is too large
+ifeq ($(origin BOARD),file)
+	@$(MAKE) --no-print-directory size BOARD=raspberry-pi-zero-2-w
+else
+	@$(MAKE) --no-print-directory firmware
+	@scripts/size.py out/$(BOARD)/maud $(BUILD)/maud.map $(if $(filter aarch64%,$(MACHINE)),$(SIZE_LIMIT),0)
+endif
+
+bench: packages-build packages-bench packages-boards ## Measure; prints JSON lines
+	@$(MAKE) --no-print-directory firmware BOARD=linux-host >&2
+	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w >&2
+	@python3 Tests/Bench/bench.py
+
+clean: ## Remove everything that was built (not ./run, where `make run` keeps its node)
+	rm -rf .build .sysroot .venv out
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS="$$(printf '\t')" read -r name text; do \
+	  printf '  %-17s %s\n' "$$name" "$$text"; done
+	@echo "Boards: $(BOARDS)"
+
+packages-%:
+	@scripts/install-packages.sh $*
+
+.sysroot/%/.complete: scripts/make-sysroot.sh
+	scripts/make-sysroot.sh $* $(SYSROOT_SUITE) .sysroot/$* $(SYSROOT_PACKAGES)
+	@touch $@
+
+# The same Python that Debian's python3-venv belongs to.
+.venv/.complete: Tests/requirements.txt | packages-tests
+	rm -rf .venv
+	/usr/bin/python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.DEFAULT_GOAL := firmware
+.PHONY: firmware run test test-vocabulary check-embedded test-units test-end-to-end boards size bench clean help
