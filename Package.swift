@@ -32,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CGPGME"),
         .systemLibrary(name: "CJansson"),
         .systemLibrary(name: "CSystemd"),
+        .target(name: "CVocabulary"), // vocab/vocabulary-1.jsonld in read-only data
         // Swift, lowest layer first.
     ]
     + layer("System", ["CLinux", "CSodium"], link: libraries)
@@ -39,6 +40,7 @@ let package = Package(
     + layer("OpenPGP", ["System"])
     + layer("JSON", ["System", "CJansson"])
     + layer("Board", ["OpenPGP", "JSON", "EventLoop", "System", "CLinux"], tests: false)
+    + layer("Vocabulary", ["Board", "JSON", "OpenPGP", "System", "CVocabulary"])
     + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Readings", ["Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Node", ["Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
