@@ -30,6 +30,8 @@ public enum Bounds {
     public static let connectionsPerAddress = 8
     /// A request head, in octets.
     public static let requestHead = 8 << 10
+    /// Field lines in a request head; browsers send about 20.
+    public static let requestFields = 100
     /// Seconds for a request head to arrive.
     public static let requestHeadSeconds = 10
     /// Seconds without progress before a stalled response, or an idle connection, is closed.
