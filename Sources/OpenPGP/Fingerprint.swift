@@ -11,6 +11,12 @@ public struct Fingerprint: Equatable, Sendable {
     /// Digits of the hexadecimal form.
     public static let digits = 40
 
+    init(high: UInt64, middle: UInt64, low: UInt32) {
+        self.high = high
+        self.middle = middle
+        self.low = low
+    }
+
     /// Parses exactly 40 hexadecimal digits of either case; anything else is nil.
     public init?(hexadecimal digits: some Collection<UInt8>) {
         guard digits.count == Fingerprint.digits else { return nil }
