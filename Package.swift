@@ -42,7 +42,7 @@ let package = Package(
     + layer("Board", ["OpenPGP", "JSON", "EventLoop", "System", "CLinux"], tests: false)
     + layer("Vocabulary", ["Board", "JSON", "OpenPGP", "System", "CVocabulary"])
     + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Readings", ["Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
     + layer("Node", ["Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]

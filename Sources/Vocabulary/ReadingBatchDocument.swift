@@ -3,45 +3,6 @@ import JSON
 import OpenPGP
 import System
 
-/// One reading: when it was taken, and the value or why there is none.
-public struct Reading: Equatable, Sendable {
-    public enum Outcome: Equatable, Sendable {
-        /// The value, scaled: value x 10^decimals of its sensor.
-        case value(Int64)
-        case fault(Fault)
-    }
-
-    /// Nanoseconds since boot, suspended time included (CLOCK_BOOTTIME).
-    public let sinceBoot: Int64
-    /// Nanoseconds since 1970; not published when the clock was not set.
-    public let realtime: Int64
-    public let outcome: Outcome
-
-    public init(sinceBoot: Int64, realtime: Int64, outcome: Outcome) {
-        self.sinceBoot = sinceBoot
-        self.realtime = realtime
-        self.outcome = outcome
-    }
-}
-
-/// Why a reading has no value: the individuals of the vocabulary's class Fault.
-public enum Fault: UInt8, Equatable, Sendable {
-    case sourceMissing, accessDenied, sourceFailed, timedOut, commandFailed, malformedValue, outOfRange
-
-    /// The vocabulary's name.
-    public var term: StaticString {
-        switch self {
-        case .sourceMissing: "sourceMissing"
-        case .accessDenied: "accessDenied"
-        case .sourceFailed: "sourceFailed"
-        case .timedOut: "timedOut"
-        case .commandFailed: "commandFailed"
-        case .malformedValue: "malformedValue"
-        case .outOfRange: "outOfRange"
-        }
-    }
-}
-
 /// What a batch says (docs/vocabulary.md, part 3). All readings of one are from one boot, and all were taken with the
 /// clock set or all with it unset: the caller closes a batch when the clock becomes set.
 public struct ReadingBatchDocument {
@@ -87,7 +48,7 @@ public struct ReadingBatchDocument {
         document.text("clockState", clock == .set ? "clockSet" : "clockUnset")
         document.json.key("readings")
         document.json.beginArray()
-        for reading in readings { document.reading(reading, dated: clock == .set, decimals: sensor.decimals) }
+        for reading in readings { document.reading(reading, decimals: sensor.decimals) }
         document.json.endArray()
         return document.finish()
     }
@@ -111,14 +72,14 @@ extension DocumentWriter {
     }
 
     /// Clause 3.7.
-    fileprivate mutating func reading(_ reading: Reading, dated: Bool, decimals: Int) {
+    fileprivate mutating func reading(_ reading: Reading, decimals: Int) {
         json.beginObject()
         type("Observation")
-        if dated { date("observationDate", nanoseconds: reading.realtime) }
+        if let time = reading.time { date("observationDate", nanoseconds: time) }
         number("monotonicSeconds", reading.sinceBoot / 1_000_000, decimals: 3)
-        switch reading.outcome {
-        case .value(let value): number("value", value, decimals: decimals)
-        case .fault(let fault): text("fault", fault.term)
+        switch reading.result {
+        case .success(let value): number("value", value, decimals: decimals)
+        case .failure(let fault): text("fault", fault.term)
         }
         json.endObject()
     }

@@ -10,8 +10,8 @@ import Vocabulary
     /// 2026-11-21T10:35:20.000Z
     private let start: Int64 = 1_795_257_320_000
 
-    private func reading(_ sinceBoot: Int64, _ realtime: Int64, _ outcome: Reading.Outcome) -> Reading {
-        Reading(sinceBoot: sinceBoot * millisecond, realtime: (start + realtime) * millisecond, outcome: outcome)
+    private func reading(_ sinceBoot: Int64, _ realtime: Int64, _ result: Result<Int64, Fault>, set: Bool = true) -> Reading {
+        Reading(result: result, time: set ? (start + realtime) * millisecond : nil, sinceBoot: sinceBoot * millisecond)
     }
 
     /// docs/vocabulary.md, clause 3.3: the first batch of a chain has no previous one.
@@ -19,7 +19,7 @@ import Vocabulary
         let sensor = Examples.sensor("temperature", title: "Simulated temperature", decimals: 3, minimum: -40_000, maximum: 85_000, marginOfError: 500, audience: .everyone)
         let batch = ReadingBatchDocument(
             fingerprint: Examples.fingerprint, sensor: sensor, chain: Array("temperature".utf8), sequence: 1, previous: nil, bootID: Examples.bootID, clock: .set)
-        let octets = batch.octets(readings: [reading(41_207, 123, .value(21_437))])
+        let octets = batch.octets(readings: [reading(41_207, 123, .success(21_437))])
         #expect(try octets == Examples.octets("vocab/examples/reading-batch-first.json"))
     }
 
@@ -29,8 +29,8 @@ import Vocabulary
             fingerprint: Examples.fingerprint, sensor: sensor, chain: Array("air".utf8), sequence: 42,
             previous: SHA256Sum(hexadecimal: Examples.previous.utf8), bootID: Examples.bootID, clock: .set)
         let octets = batch.octets(readings: [
-            reading(3_641_200, 0, .value(-325)), reading(3_701_201, 60_001, .value(-5)),
-            reading(3_761_202, 120_002, .fault(.timedOut)), reading(3_821_203, 180_003, .value(0)),
+            reading(3_641_200, 0, .success(-325)), reading(3_701_201, 60_001, .success(-5)),
+            reading(3_761_202, 120_002, .failure(.timedOut)), reading(3_821_203, 180_003, .success(0)),
         ])
         #expect(try octets == Examples.octets("vocab/examples/reading-batch.json"))
     }
@@ -42,7 +42,7 @@ import Vocabulary
         let batch = ReadingBatchDocument(
             fingerprint: Examples.fingerprint, sensor: sensor, chain: Array("soil.1f3a9c20".utf8), sequence: 7,
             previous: SHA256Sum(hexadecimal: Examples.previous.utf8), bootID: Examples.bootID, clock: .unset)
-        let octets = batch.octets(readings: [reading(12_000, 0, .fault(.sourceMissing)), reading(22_001, 0, .value(42)), reading(32_000, 0, .value(43))])
+        let octets = batch.octets(readings: [reading(12_000, 0, .failure(.sourceMissing), set: false), reading(22_001, 0, .success(42), set: false), reading(32_000, 0, .success(43), set: false)])
         #expect(try octets == Examples.octets("vocab/examples/reading-batch-clock-unset.json"))
     }
 
@@ -54,7 +54,7 @@ import Vocabulary
             fingerprint: Examples.fingerprint, sensor: sensor, chain: Array("x".utf8), sequence: 999_999_999_999, previous: SHA256Sum(),
             bootID: Examples.bootID, clock: .set)
         let values: [Int64] = [.min, .max, 0, -1, 1, 1_000_000_000, -999_999_999]
-        let octets = batch.octets(readings: values.map { Reading(sinceBoot: .max, realtime: .max, outcome: .value($0)) })
+        let octets = batch.octets(readings: values.map { Reading(result: .success($0), time: .max, sinceBoot: .max) })
         let parsed = try #require(try JSONSerialization.jsonObject(with: Data(octets)) as? [String: Any])
         #expect(parsed["unitText"] as? String == "\t\u{7f}𓃠")
         #expect(parsed["sequence"] as? Int64 == 999_999_999_999)
@@ -70,7 +70,7 @@ import Vocabulary
         let batch = ReadingBatchDocument(
             fingerprint: Examples.fingerprint, sensor: sensor, chain: Array("temperature".utf8), sequence: 42,
             previous: SHA256Sum(hexadecimal: Examples.previous.utf8), bootID: Examples.bootID, clock: .set)
-        let readings = (0..<60).map { reading(8_640_000_001 + $0 * 1000, $0 * 1000, .value(-21_437)) }
+        let readings = (0..<60).map { reading(8_640_000_001 + $0 * 1000, $0 * 1000, .success(-21_437)) }
         #expect(batch.octets(readings: readings).count < 8192)
     }
 

@@ -1,0 +1,36 @@
+import System
+
+/// Where to listen: `127.0.0.1:8008`, `[::]:8008`. The address is numeric; port 0 means any free port.
+struct ListenAddress {
+    let address: String
+    let port: UInt16
+
+    /// Parses ADDR:PORT; an IPv6 address stands in brackets.
+    init(_ text: String, option: StaticString) throws(CommandError) {
+        let octets = Array(text.utf8)
+        guard let colon = octets.lastIndex(of: 0x3A), let port = ListenAddress.number(octets[(colon + 1)...]) else {
+            throw CommandError(.usage, "\(option) wants ADDR:PORT, such as 127.0.0.1:8008 or [::]:8008, not \(text)")
+        }
+        var host = octets[..<colon]
+        if host.first == 0x5B, host.last == 0x5D { host = host.dropFirst().dropLast() }
+        else if host.contains(0x3A) { throw CommandError(.usage, "\(option): an IPv6 address stands in brackets: [\(Array(host).text)]:\(port)") }
+        guard !host.isEmpty else { throw CommandError(.usage, "\(option) wants an address before the port: 127.0.0.1, [::1], 0.0.0.0 or [::]") }
+        address = Array(host).text
+        self.port = port
+    }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> UInt16? {
+        guard (1...5).contains(digits.count) else { return nil }
+        var value = 0
+        for digit in digits {
+            guard digit >= 0x30, digit <= 0x39 else { return nil }
+            value = value * 10 + Int(digit - 0x30)
+        }
+        return UInt16(exactly: value)
+    }
+
+    /// ADDR:PORT with the port that was really bound.
+    func description(port: Int) -> String {
+        address.utf8.contains(0x3A) ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
+}
