@@ -1,3 +1,4 @@
+import Board
 import System
 
 /// Removes the oldest batches of a chain, and tells its audience with a signed checkpoint.

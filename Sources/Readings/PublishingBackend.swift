@@ -1,5 +1,6 @@
 import Board
 import Content
+import OpenPGP
 import System
 
 /// What chains need of the layers below: signing, storing, removing. The node implements it with GnuPG and the content
