@@ -32,7 +32,7 @@ public struct CheckpointDocument {
     /// The octets to sign.
     public var octets: [UInt8] {
         var document = DocumentWriter(fingerprint: fingerprint)
-        document.file("@id", Array<UInt8>("checkpoint-") + chain + Array<UInt8>(".json.pgp"))
+        document.file("@id", fileName)
         document.type("Checkpoint")
         document.deviceItself("device")
         document.part("sensor", sensorName)
@@ -42,5 +42,13 @@ public struct CheckpointDocument {
         document.number("removedThrough", Int64(removedThrough))
         document.text("removedThroughSha256", octets: removedThroughSum.hexadecimal)
         return document.finish()
+    }
+
+    /// `checkpoint-<chain>.json.pgp`.
+    private var fileName: [UInt8] {
+        var name = Array<UInt8>("checkpoint-")
+        name.append(contentsOf: chain)
+        name.append(".json.pgp")
+        return name
     }
 }

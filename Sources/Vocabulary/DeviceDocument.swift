@@ -19,7 +19,7 @@ public func deviceDocument(board: Board, fingerprint: Fingerprint, softwareVersi
     document.text("description", board.description)
     document.text("model", board.model)
     document.text("firmwareVersion", softwareVersion)
-    document.file("vocabulary", Array("vocabulary-1.json.pgp"))
+    document.file("vocabulary", Array<UInt8>("vocabulary-1.json.pgp"))
     if !board.sensors.isEmpty {
         document.json.key("sensor")
         document.json.beginArray()

@@ -10,49 +10,63 @@ struct DocumentWriter {
     let device: [UInt8]
 
     init(fingerprint: Fingerprint) {
-        device = Array<UInt8>("mau:") + fingerprint.hexadecimal
+        var iri = Array<UInt8>("mau:")
+        iri.append(contentsOf: fingerprint.hexadecimal)
+        device = iri
         json.beginObject()
         json.key("@context")
         json.string("https://w3id.org/maud/1")
     }
 
+    // Inlining into every caller would cost kilobytes and gain nothing: a document is written once in seconds.
+
     /// The finished document, with a line feed so that it prints well.
+    @inline(never)
     consuming func finish() -> [UInt8] {
         json.endObject()
-        return json.bytes + [0x0A]
+        var octets = json.bytes
+        octets.append(0x0A)
+        return octets
     }
 
+    @inline(never)
     mutating func text(_ key: StaticString, _ value: StaticString) {
         json.key(key)
         json.string(value)
     }
 
+    @inline(never)
     mutating func text(_ key: StaticString, octets value: [UInt8]) {
         json.key(key)
         json.string(octets: value)
     }
 
     /// Nothing when the text is empty.
+    @inline(never)
     mutating func text(_ key: StaticString, _ value: String) {
         if value.utf8.isEmpty { return }
-        json.key(key)
-        json.string(octets: value.utf8)
+        text(key, octets: Array(value.utf8))
     }
 
     /// `value` x 10^-`decimals`.
+    @inline(never)
     mutating func number(_ key: StaticString, _ value: Int64, decimals: Int = 0) {
         json.key(key)
         json.number(value, decimals: decimals)
     }
 
     /// `<device>#<name>`: a sensor or an actuator.
-    mutating func part(_ key: StaticString, _ name: String) {
-        text(key, octets: device + [0x23] + name.utf8)
-    }
+    mutating func part(_ key: StaticString, _ name: String) { iri(key, separator: 0x23, Array(name.utf8)) }
 
     /// `<device>/<name>`: a file.
-    mutating func file(_ key: StaticString, _ name: [UInt8]) {
-        text(key, octets: device + [0x2F] + name)
+    mutating func file(_ key: StaticString, _ name: [UInt8]) { iri(key, separator: 0x2F, name) }
+
+    @inline(never)
+    private mutating func iri(_ key: StaticString, separator: UInt8, _ name: [UInt8]) {
+        var iri = device
+        iri.append(separator)
+        iri.append(contentsOf: name)
+        text(key, octets: iri)
     }
 
     mutating func deviceItself(_ key: StaticString) { text(key, octets: device) }
@@ -67,6 +81,7 @@ struct DocumentWriter {
     }
 
     /// Clause 3.5: who may read the file.
+    @inline(never)
     mutating func audience(_ audience: Audience) {
         json.key("audience")
         json.beginObject()

@@ -55,7 +55,9 @@ public struct ReadingBatchDocument {
 
     /// `r-<chain>-<sequence, 12 digits>.json.pgp`.
     private var fileName: [UInt8] {
-        var name = Array<UInt8>("r-") + chain + [0x2D]
+        var name = Array<UInt8>("r-")
+        name.append(contentsOf: chain)
+        name.append(0x2D)
         name.append(decimal: sequence, width: 12)
         name.append(".json.pgp")
         return name
