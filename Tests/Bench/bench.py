@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Measures the Embedded build for this machine, pinned to one core; prints a JSON object a line. `make bench` calls it.
+
+    bench.py [NAME...]     only these measurements; without names all of them, about twelve minutes
+
+Every line has: measurement, value, unit, limit (what the design allows, null when there is none), ok, and how it was measured.
+"""
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "Tests/EndToEnd"))
+from harness import MAUD, GnuPG, Node, wait_until  # noqa: E402
+
+KIB = 1024
+failed = False
+
+
+def report(measurement, value, unit, limit, how, **more):
+    global failed
+    ok = limit is None or value <= limit
+    failed |= not ok
+    value = round(value, 4) if isinstance(value, float) else value
+    print(json.dumps({"measurement": measurement, "value": value, "unit": unit, "limit": limit, "ok": ok, **more, "how": how}), flush=True)
+
+
+class Place:
+    """A temporary directory for nodes and gpg on the disk the repository lies on; its nodes run on one core."""
+
+    def __enter__(self):
+        build = REPOSITORY / ".build"
+        build.mkdir(exist_ok=True)
+        self.directory = Path(tempfile.mkdtemp(prefix="bench-", dir=build))
+        self.gnupg = GnuPG(self.directory / "gnupg")
+        self.nodes = []
+        return self
+
+    def node(self, name, sensors):
+        node = Node(self.directory / name, maud=["taskset", "-c", "0", MAUD]).init()
+        node.weaken_passphrase(self.gnupg)
+        node.write_board(sensors=sensors, actuators=[], quota=1 << 30)
+        self.nodes.append(node)
+        return node
+
+    def __exit__(self, *_):
+        for node in self.nodes:
+            node.close()
+        self.gnupg.close()
+        shutil.rmtree(self.directory)
+
+
+def sensor(name, **changes):
+    return {"name": name, "title": name, "property": "quantity", "unitCode": "C62", "unitText": "1", "minimum": 0, "maximum": 100,
+            "source": {"type": "simulator"}, "period": 1, "batch": 60, "audience": "public", **changes}
+
+
+def memory(pid):
+    """Octets by field of smaps_rollup."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {name: int(size) * KIB for name, size in re.findall(r"(?m)^(\w+): +(\d+) kB", text)}
+
+
+def agents(node):
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (directory / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(str(node.runtime).encode() in word for word in words) and not words[0].endswith((b"maud", b"taskset")):
+            found.append((int(directory.name), os.path.basename(words[0].decode())))
+    return found
+
+
+def processor_seconds(pid, children=False):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    ticks = sum(int(field) for field in fields[11:15 if children else 13])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def bench_idle():
+    """Memory after an hour's worth of readings; time runs ten times as fast, the number of readings and files is the same."""
+    batches = int(os.environ.get("BENCH_BATCHES", "60"))
+    how = f"four sensors, {batches * 60} readings each in batches of 60, taken every 0.1 s; smaps_rollup at the end"
+    with Place() as place:
+        node = place.node("idle", [sensor(f"sensor-{n}", period=0.1) for n in range(4)]).start()
+        wait_until(lambda: sum(1 for _ in node.own.glob("r-*")) >= 4 * batches, "so many readings", batches * 6 + 120)
+        node.listing()
+        found = memory(node.pid)
+        report("idle private dirty", found["Private_Dirty"], "octets", 1 << 20, how)
+        report("idle pss", found["Pss"], "octets", 3 << 20, how)
+        running = agents(node)
+        report("other gnupg processes when idle", len([name for _, name in running if name != "gpg-agent"]), "processes", 0, "ps, " + how,
+               processes=[name for _, name in running])
+        report("gpg-agent pss", sum(memory(pid)["Pss"] for pid, name in running), "octets", 5 << 20, "smaps_rollup of every process of the working directory")
+
+
+def fill(node, place, count):
+    """So many public files of about 1 KiB, copies of one signed file."""
+    source = place.directory / "content"
+    source.write_bytes(b"x" * 750)
+    node.command("publish", "--public", "--name", "file-00000.pgp", source)
+    data = (node.own / "file-00000.pgp").read_bytes()
+    for number in range(1, count):
+        (node.own / f"file-{number:05}.pgp").write_bytes(data)
+
+
+def bench_files():
+    with Place() as place:
+        found = {}
+        for count in (1000, 9900):
+            node = place.node(f"files-{count}", [])
+            fill(node, place, count)
+            node.start()
+            node.stop()
+            node.start()
+            assert len(node.listing()) >= count
+            found[count] = memory(node.pid)["Private_Dirty"]
+            node.stop()
+        report("memory of an indexed file", (found[9900] - found[1000]) / 8900, "octets", 160, "Private_Dirty with 9,900 files less that with 1,000",
+               private_dirty=found)
+
+
+def first_answer(node):
+    """Seconds from exec to the first octet of a public file, asked for again and again."""
+    begin = time.monotonic()
+    node.start(wait=False)
+    node.wait_ready()
+    ready = time.monotonic() - begin
+    assert node.curl("-o", "/dev/null", "-w", "%{http_code}", node.url("/file-00000.pgp")).stdout == b"200"
+    return ready
+
+
+def bench_start():
+    with Place() as place:
+        node = place.node("start", [])
+        fill(node, place, 1000)
+        warm, cold = [], []
+        node.start()
+        node.stop()
+        for _ in range(7):
+            warm.append(first_answer(node))
+            node.stop()
+            shutil.rmtree(node.state)
+            cold.append(first_answer(node))
+            node.stop()
+        how = "median of 7; exec to the ready line, then one request; account with the least S2K count, so the derivation is not in it; files in the page cache"
+        report("start with 1,000 files, index cache there", statistics.median(warm), "s", 0.1, how, all=[round(value, 4) for value in warm])
+        report("start with 1,000 files, no index cache", statistics.median(cold), "s", None, how, all=[round(value, 4) for value in cold])
+        other = Node(place.directory / "derivation").init()
+        place.nodes.append(other)
+        weak = Node(place.directory / "weak").init()
+        place.nodes.append(weak)
+        weak.weaken_passphrase(place.gnupg)
+
+        def seconds(node):
+            begin = time.monotonic()
+            node.command("fingerprint")
+            return time.monotonic() - begin
+        strong_time, weak_time = (statistics.median(seconds(one) for _ in range(7)) for one in (other, weak))
+        report("derivation of the passphrase", strong_time - weak_time, "s", None, "maud fingerprint with the account as init makes it, less with the least S2K count")
+
+
+def bench_wakeups():
+    with Place() as place:
+        node = place.node("wakeups", [sensor(f"sensor-{n}", batch=60) for n in range(4)]).start()
+        time.sleep(5)
+        before, seconds = node.status(), 50
+        time.sleep(seconds)
+        after = node.status()
+        report("wake-ups with four sensors at 1 Hz", (after["wakeups"] - before["wakeups"]) / seconds, "per second", 2, f"maud status, over {seconds} s")
+        node.stop()
+        node = place.node("sleep", []).start()
+        time.sleep(5)
+        before = node.status()
+        time.sleep(20)
+        after = node.status()
+        # The question itself wakes it: accept, and the watchdog of the connection.
+        report("wake-ups with nothing due", after["wakeups"] - before["wakeups"], "in 20 s", 2, "maud status, no sensors; asking wakes it up to twice")
+
+
+def bench_posting():
+    with Place() as place:
+        node = place.node("posting", [sensor("one", batch=1)]).start()
+        node.wait_for("^r-one", 3)
+        pids = [node.pid] + [pid for pid, _ in agents(node)]
+        begin, before = time.monotonic(), [processor_seconds(pid, pid == node.pid) for pid in pids]
+        files = len(list(node.own.glob("r-one-*")))
+        time.sleep(30)
+        seconds = time.monotonic() - begin
+        spent = sum(processor_seconds(pid, pid == node.pid) - earlier for pid, earlier in zip(pids, before))
+        posted = len(list(node.own.glob("r-one-*"))) - files
+        report("processor time of posting at 1 Hz", spent / seconds, "of a core", 0.05, "utime + stime of maud, gpg-agent and every gpg, over 30 s", posted=posted)
+
+
+def bench_batch():
+    with Place() as place:
+        node = place.node("batch", [sensor("ten", batch=10, period=0.2)])
+        trace = place.directory / "trace"
+        node.start(wrapper=["strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync,execve"])
+        node.wait_for("^r-ten", 1)
+        begin = len(trace.read_text())
+        node.wait_for("^r-ten", 6)
+        text = trace.read_text()[begin:]
+        node.stop()
+        how = "strace over five batches of ten readings"
+        report("fsync of a batch", len(re.findall(r"f(?:data)?sync\(", text)) / 5, "calls", 2, how)
+        report("gpg processes of a batch", len(re.findall(r'execve\("[^"]*/gpg"', text)) / 5, "processes", 1, how)
+
+
+def bench_size():
+    for board, limit in (("raspberry-pi-zero-2-w", 450 * KIB), ("raspberry-pi-2", None), ("linux-host", None)):
+        path = REPOSITORY / "out" / board / "maud"
+        if path.exists():
+            report(f"binary for {board}", path.stat().st_size, "octets", limit, "stat of the stripped file")
+
+
+def bench_server():
+    """Serving, against nginx: a program of its own, which prints lines of its own."""
+    global failed
+    program = REPOSITORY / "Tests/Bench/server_bench.py"
+    failed |= subprocess.run([sys.executable, program]).returncode != 0
+
+
+def main():
+    measurements = {name.removeprefix("bench_"): function for name, function in globals().items() if name.startswith("bench_")}
+    chosen = sys.argv[1:] or measurements
+    for name in chosen:
+        if name not in measurements:
+            sys.exit(f"bench: there is no measurement {name}; there are: {', '.join(measurements)}")
+    for name in chosen:
+        measurements[name]()
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

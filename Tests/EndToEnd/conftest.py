@@ -1,0 +1,61 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "Vocabulary"))
+
+from harness import MAUD, GnuPG, Node  # noqa: E402
+
+
+def pytest_configure(config):
+    if not MAUD.exists():
+        raise pytest.UsageError(f"{MAUD} is missing: make builds it")
+
+
+@pytest.fixture
+def gnupg(tmp_path):
+    home = GnuPG(tmp_path / "gnupg")
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def make_node(tmp_path):
+    """Makes nodes; each is ended and its working directories removed."""
+    nodes = []
+
+    def make(name="node", **options):
+        nodes.append(Node(tmp_path / name, **options))
+        return nodes[-1]
+    yield make
+    for node in nodes:
+        node.close()
+
+
+@pytest.fixture
+def node(make_node, gnupg):
+    """A node with an identity, not running; the test's gpg has its public key."""
+    node = make_node().init()
+    gnupg.import_key(node.public_key())
+    return node
+
+
+@pytest.fixture
+def running(node):
+    return node.start()
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory):
+    """The library that changes a program's clock and its disk's speed (shims/shim.c)."""
+    library = tmp_path_factory.mktemp("shim") / "shim.so"
+    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", library, HERE / "shims/shim.c", "-ldl"], check=True)
+    return library
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount or to read another process's memory")

@@ -1,0 +1,201 @@
+"""What bad input gets: one clear sentence on standard error, an exit code from sysexits.h, nothing half-written."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import needs_root
+from harness import SIMULATOR, one_sentence, wait_until
+
+
+def refused(node, code, *arguments, **options):
+    """`maud run` must end by itself with this code and one sentence, and leave nothing behind."""
+    board = options.pop("board", node.board)
+    result = node.command("run", "--board", board, "--state", node.state, "--http", "127.0.0.1:0", *arguments, check=False, timeout=30, **options)
+    sentence = one_sentence(result, code)
+    assert list(node.runtime.iterdir()) == [], "the working directory was left behind"
+    return sentence
+
+
+def snapshot(node):
+    return {path.relative_to(node.root): path.read_bytes() for path in node.root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("verb", [["fingerprint"], ["export"], ["friend list"], ["run", "--board", SIMULATOR]], ids=lambda verb: verb[0])
+def test_a_wrong_passphrase(node, verb):
+    before = snapshot(node)
+    node.write_passphrase("wrong")
+    one_sentence(node.command(*verb, check=False, timeout=30), "noPermission")
+    assert snapshot(node) == before
+
+
+def test_a_passphrase_is_never_an_argument_or_an_environment_variable(node):
+    text = subprocess.run([*node.maud, "run", "--help"], capture_output=True, text=True).stdout
+    assert "--passphrase-file" in text and "--passphrase " not in text
+    assert node.command("fingerprint", "--passphrase", "x", check=False).returncode == 64
+
+
+def test_a_passphrase_from_a_systemd_credential(node):
+    credentials = node.directory / "credentials"
+    credentials.mkdir()
+    (credentials / "passphrase").write_text(node.passphrase)
+    result = subprocess.run([*node.maud, "fingerprint", "--root", node.root, "--runtime", node.runtime], capture_output=True,
+                            env={**os.environ, "CREDENTIALS_DIRECTORY": str(credentials)})
+    assert result.stdout.decode().strip() == node.fingerprint, result.stderr
+
+
+def test_a_missing_or_empty_passphrase_file(node):
+    node.passphrase_file.unlink()
+    assert str(node.passphrase_file) in one_sentence(node.command("fingerprint", check=False), "noInput")
+    node.write_passphrase("")
+    assert node.command("init", "--name", "x", check=False).returncode != 0
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-30], lambda data: data[:10], lambda data: b"", lambda data: b"rubbish" * 100,
+                                    lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:]], ids=["short", "head", "empty", "text", "bit"])
+def test_a_damaged_account(node, damage):
+    node.account.write_bytes(damage(node.account.read_bytes()))
+    before = snapshot(node)
+    refused(node, "dataError")
+    assert snapshot(node) == before
+
+
+def test_no_account(make_node):
+    node = make_node()
+    assert "init" in refused(node, "noInput"), "the sentence should say what to do"
+
+
+@pytest.mark.parametrize("text, place, word", [
+    ('{\n  "name": "x",\n  "sensor": []\n}\n', "3:", "sensor"),
+    ('{\n  "name": "x",\n  "quota": 5\n}\n', "3:", "quota"),
+    ('{\n  "name": "x",\n  "sensors": [\n    { "name": "UPPER" } ]\n}\n', "4:", "name"),
+    ('{\n  "name": "x",,\n}\n', "2:", ""),
+    ('{ "name": "x", "name": "y" }', "1:", "name"),
+    ('{}', "1:", "name"),
+    ('', "1:", ""),
+    ('[]', "1:", ""),
+    ('{"name": "' + "x" * 65 + '"}', "1:", "name"),
+], ids=["unknown-key", "range", "nested", "syntax", "twice", "missing", "empty", "array", "long"])
+def test_a_wrong_board_says_line_and_column(node, tmp_path, text, place, word):
+    board = tmp_path / "board.json"
+    board.write_text(text)
+    sentence = refused(node, "configuration", board=board)
+    assert f"{board}:{place}" in sentence and word in sentence
+    assert sentence.split(f"{board}:{place}")[1].split(":")[0].isdigit(), "no column"
+
+
+def test_a_missing_board(node, tmp_path):
+    assert "nowhere.json" in refused(node, "noInput", board=tmp_path / "nowhere.json")
+
+
+def test_a_port_in_use(node):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = node.command("run", "--board", node.board, "--state", node.state, "--http", f"127.0.0.1:{port}", check=False, timeout=30)
+        assert str(port) in one_sentence(result, "unavailable")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:99999", "localhost:80x", "[::1", ""])
+def test_a_wrong_address(node, address):
+    result = node.command("run", "--board", node.board, "--state", node.state, "--http", address, check=False, timeout=30)
+    one_sentence(result, "usage")
+
+
+@needs_root
+def test_gpg_missing(node, tmp_path):
+    """A machine without gpg: its program is hidden by an empty directory over the one it lies in, for the node alone."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    gpg = Path(shutil.which("gpg")).resolve().parent
+    wrapper = ["unshare", "-m", "sh", "-c", f'mount --bind {empty} {gpg} && exec "$@"', "sh"]
+    result = node.command("fingerprint", check=False, wrapper=wrapper)
+    assert "gpg" in one_sentence(result, "unavailable")
+    assert list(node.runtime.iterdir()) == []
+
+
+@needs_root
+def test_a_directory_that_cannot_be_written(node, tmp_path):
+    """Read-only as a file system is: root may write anywhere else."""
+    before = snapshot(node)
+    source = tmp_path / "content"
+    source.write_text("x")
+    wrapper = ["unshare", "-m", "sh", "-c", f'mount --bind {node.root} {node.root} && mount -o remount,ro,bind {node.root} && exec "$@"', "sh"]
+    for verb in (["publish", "--public", "--name", "x.pgp", source], ["friend add", source.parent / "content"]):
+        result = node.command(*verb, check=False, wrapper=wrapper)
+        assert len(result.stderr.splitlines()) == 1 and result.returncode in (65, 73, 77)
+    assert snapshot(node) == before
+    refused(node, "cannotCreate", wrapper=wrapper)
+    other = node.directory / "read-only"
+    other.mkdir()
+    result = subprocess.run(["unshare", "-m", "sh", "-c", f'mount --bind {other} {other} && mount -o remount,ro,bind {other} && exec "$@"', "sh", *node.maud,
+                             "init", "--root", other, "--name", "x", "--passphrase-file", node.passphrase_file, "--runtime", node.runtime], capture_output=True)
+    one_sentence(result, "cannotCreate")
+
+
+@needs_root
+def test_a_full_disk(make_node, gnupg, tmp_path):
+    """Half-written files are removed, what was there stays, readings give way, and the node lives on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", disk], check=True)
+    try:
+        node = make_node("disk/node")
+        node.init()
+        gnupg.import_key(node.public_key())
+        big = tmp_path / "big"
+        big.write_bytes(os.urandom(600_000))
+        before = snapshot(node)
+        one_sentence(node.command("publish", "--public", "--name", "big.pgp", big, check=False), "inputOutput")
+        assert snapshot(node) == before
+        board = json.loads(SIMULATOR.read_text())
+        board["sensors"] = [{**board["sensors"][0], "period": 0.1}]
+        node.board = tmp_path / "board.json"
+        node.board.write_text(json.dumps(board))
+        # Leaves room for about twenty more files of a page each.
+        node.start()
+        node.wait_for("^r-", 2)
+        free = os.statvfs(disk)
+        filler = disk / "filler"
+        filler.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 80_000)))
+        wait_until(lambda: node.names("^r-temperature") and "r-temperature-000000000001.json.pgp" not in node.names(), "removal on a full disk", 60)
+        count = len(node.names("^r-temperature"))
+        assert count >= 1
+        newest = max(node.names("^r-temperature"))
+        node.verified(gnupg, newest)
+        wait_until(lambda: max(node.names("^r-temperature")) > newest, "further readings")
+        assert node.stop() == 0
+        for path in node.own.glob("*.pgp"):
+            gnupg.open(path.read_bytes())
+    finally:
+        subprocess.run(["umount", "-l", disk])
+
+
+def test_a_root_that_is_not_there(make_node):
+    node = make_node()
+    shutil.rmtree(node.root)
+    result = node.command("fingerprint", check=False)
+    assert str(node.root) in one_sentence(result, "noInput")
+
+
+@pytest.mark.parametrize("line", [[], ["no-such-verb"], ["run"], ["fingerprint", "--no-such-option"], ["fingerprint", "extra"], ["status"]],
+                         ids=lambda line: " ".join(line) or "nothing")
+def test_usage(node, line, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key not in ("STATE_DIRECTORY", "XDG_STATE_HOME", "HOME")}
+    result = subprocess.run([*node.maud, *line], capture_output=True, env=environment, cwd=tmp_path)
+    assert result.returncode == 64 and result.stdout == b"" and result.stderr.startswith(b"maud")
+
+
+def test_status_of_a_node_that_does_not_run(node):
+    one_sentence(node.command("status", "--state", node.directory, identity=False, check=False), "unavailable")
+
+
+def test_two_daemons_on_one_directory(running, tmp_path):
+    result = running.command("run", "--board", running.board, "--state", running.state, "--http", "127.0.0.1:0", check=False, timeout=30)
+    one_sentence(result, "temporary")
+    running.fetch("device.json.pgp")
