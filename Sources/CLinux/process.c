@@ -141,3 +141,8 @@ bool maud_parse_double(const char *text, size_t count, double *value) {
   return true;
 }
 double maud_round(double value) { return round(value); }
+size_t maud_format_double(double value, void *text, size_t count) {
+  int n = snprintf(text, count, "%.15g", value);
+  if (strtod(text, NULL) != value) n = snprintf(text, count, "%.17g", value);
+  return n < 0 || (size_t)n >= count ? 0 : (size_t)n;
+}

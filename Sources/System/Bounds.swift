@@ -49,6 +49,16 @@ public enum Bounds {
     public static let readingText = 4096
     /// Seconds a command sensor may run.
     public static let commandSeconds = 30
+    /// Words of a command, its path included.
+    public static let commandArguments = 16
+    /// Fingerprints in one audience.
+    public static let audienceFingerprints = 32
+
+    // JSON
+    /// Nesting of objects and arrays: board.json has 5 levels, our documents 6.
+    public static let jsonDepth = 16
+    /// Values in one text: 64 sensors with every key take about 2,000; jansson takes up to 100 octets for one.
+    public static let jsonValues = 8192
 
     // Work
     /// Jobs of the worker that are submitted and not yet taken.

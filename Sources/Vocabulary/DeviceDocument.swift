@@ -88,7 +88,7 @@ extension SensorSource {
     /// What board.json calls this kind of source; where exactly it is stays on the device.
     fileprivate var technique: StaticString {
         switch self {
-        case .thermalZone: "thermalZone"
+        case .thermalZone, .thermalZoneType: "thermalZone"
         case .hardwareMonitor: "hardwareMonitor"
         case .industrialIO: "industrialIO"
         case .oneWire: "oneWire"

@@ -64,7 +64,7 @@ enum Sample {
     static func sensor(_ name: String = "t", batch: Int = 2, deadBand: Int64 = 0, audience: Audience = .everyone,
                        retention: Retention = Retention(count: 1000, days: 3650, octets: 1 << 30)) -> Sensor {
         Sensor(name: name, title: "T", property: "temperature", unitCode: "CEL", unitText: "°C", minimum: nil, maximum: nil, marginOfError: nil,
-               decimals: 1, source: .simulator(waveform: .constant, low: 0, high: 0, periodSeconds: 1), isOptional: false,
+               decimals: 1, source: .simulator(.constant, low: 0, high: 0, cycleSeconds: 1), isOptional: false,
                period: nanosecondsPerSecond, batch: batch, deadBand: deadBand, audience: audience, retention: retention)
     }
     static func board(_ sensors: [Sensor], quota: Int64 = 1 << 30) -> Board {

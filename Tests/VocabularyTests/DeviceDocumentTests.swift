@@ -7,10 +7,10 @@ import Vocabulary
 @Suite struct DeviceDocumentTests {
     private func simulator() -> Board {
         var temperature = Examples.sensor("temperature", title: "Simulated temperature", decimals: 3, minimum: -40_000, maximum: 85_000, marginOfError: 500, audience: .everyone)
-        temperature.source = .simulator(waveform: .triangle, low: 18, high: 24, periodSeconds: 60)
+        temperature.source = .simulator(.triangle, low: 18_000, high: 24_000, cycleSeconds: 60)
         var humidity = Examples.sensor("humidity", title: "Simulated humidity", decimals: 1, minimum: 0, maximum: 1000, marginOfError: nil, audience: .group("viewers"),
                                        property: "relativeHumidity", unitCode: "P1", unitText: "%")
-        humidity.source = .simulator(waveform: .triangle, low: 35, high: 65, periodSeconds: 120)
+        humidity.source = .simulator(.triangle, low: 350, high: 650, cycleSeconds: 120)
         let led = Actuator(
             name: "led", title: "Simulated LED", kind: .switching, minimum: 0, maximum: 1, step: 1, decimals: 0, unitCode: "C62", unitText: "",
             audience: .group("controllers"), safe: 0, source: .simulator)
@@ -27,7 +27,7 @@ import Vocabulary
     /// Neither who reads a sensor nor where it is on the device is anyone's business (docs/vocabulary.md, clause 2.4).
     @Test func keepsToItself() {
         var board = simulator()
-        board.sensors[0].source = .file(path: "/secret/path", scale: 1, offset: 0)
+        board.sensors[0].source = .file(path: "/secret/path", .none)
         board.sensors[0].audience = .group("family")
         let text = String(decoding: deviceDocument(board: board, fingerprint: Examples.fingerprint, softwareVersion: "x"), as: UTF8.self)
         #expect(text.contains("\"measurementTechnique\":\"file\""))

@@ -145,6 +145,8 @@ void maud_tune_heap(void);                 /* one arena, small thresholds: befor
 /* strtod on exactly count octets ('C' locale): false unless all of them are one finite number. */
 bool maud_parse_double(const char *text, size_t count, double *value);
 double maud_round(double value);
+/* The shortest of 15 or 17 significant digits that reads back as value; returns their length, at most 31. */
+size_t maud_format_double(double value, void *text, size_t count);
 
 /* ---- The worker thread (worker.c) ---- */
 /* One C thread does what may block (fsync, rename, hashing of cold files); Swift stays on the loop's thread. A job is

@@ -1,0 +1,61 @@
+import JSON
+import System
+
+extension Actuator {
+    /// An element of `actuators`.
+    init(_ value: JSONValue) throws(JSONError) {
+        let object = try value.object()
+        try object.allow([
+            "name", "title", "type", "source", "unitCode", "unitText", "minimum", "maximum", "decimals", "step", "safe", "audience",
+        ])
+        name = try object.required("name").name()
+        title = try object.required("title").text(1...64)
+        kind = try object.required("type").choice(["switch", "level"]) == 0 ? .switching : .level
+        source = try ActuatorSource(object.required("source"), kind: kind)
+        unitCode = try object["unitCode"]?.unitCode() ?? "C62"
+        unitText = try object["unitText"]?.text(1...16) ?? ""
+        decimals = Int(try object["decimals"]?.integer(0...9) ?? 0)
+        minimum = try object["minimum"]?.scaled(decimals) ?? 0
+        maximum = try object["maximum"]?.scaled(decimals) ?? Decimal.one.scaled(decimals) ?? 1
+        step = try object["step"]?.scaledPositive(decimals) ?? Decimal.one.scaled(decimals) ?? 1
+        safe = try object["safe"]?.scaled(decimals) ?? minimum
+        audience = if let audience = object["audience"] { try Audience(audience) } else { .group("controllers") }
+        if kind == .switching { try requireSwitch(object) }
+        try requireOrder(object, value)
+    }
+
+    /// A switch is 0 or 1, whatever its keys say.
+    private func requireSwitch(_ object: JSONObject) throws(JSONError) {
+        if decimals != 0, let value = object["decimals"] { throw value.error(.invalid, "must be 0 for a switch") }
+        if minimum != 0, let value = object["minimum"] { throw value.error(.invalid, "must be 0 for a switch") }
+        if maximum != 1, let value = object["maximum"] { throw value.error(.invalid, "must be 1 for a switch") }
+        if step != 1, let value = object["step"] { throw value.error(.invalid, "must be 1 for a switch") }
+        if !unitCode.hasSameOctets(as: "C62"), let value = object["unitCode"] { throw value.error(.invalid, "must be C62 (one) for a switch") }
+    }
+
+    private func requireOrder(_ object: JSONObject, _ value: JSONValue) throws(JSONError) {
+        if maximum <= minimum { throw (object["maximum"] ?? object["minimum"] ?? value).error(.outOfRange, "must leave maximum greater than minimum") }
+        if safe < minimum || safe > maximum { throw (object["safe"] ?? value).error(.outOfRange, "must be from minimum to maximum") }
+        if (safe - minimum) % step != 0 { throw (object["safe"] ?? value).error(.invalid, "must be the minimum plus a multiple of step") }
+    }
+}
+
+extension ActuatorSource {
+    /// The key `source` of an actuator.
+    init(_ value: JSONValue, kind: ActuatorKind) throws(JSONError) {
+        let object = try value.object()
+        switch try object.required("type").choice(["gpioLine", "led", "simulator"]) {
+        case 0:
+            try object.allow(["type", "chip", "line", "activeLow"])
+            let line = try GPIOLineKeys(object)
+            if kind == .level { throw value.error(.invalid, "can be a gpioLine only for a switch") }
+            self = .gpioLine(chip: line.chip, line: line.line, activeLow: line.activeLow)
+        case 1:
+            try object.allow(["type", "name"])
+            self = .led(name: try object.required("name").label())
+        default:
+            try object.allow(["type"])
+            self = .simulator
+        }
+    }
+}

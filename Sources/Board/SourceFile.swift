@@ -1,0 +1,60 @@
+import JSON
+import System
+
+/// The sources that have more than a name: lines, files, commands, the simulator.
+extension SensorSource {
+    static func gpioLine(of object: JSONObject) throws(JSONError) -> SensorSource {
+        try object.allow(["type", "chip", "line", "activeLow", "bias"])
+        let biases: [GPIOBias] = [.none, .pullUp, .pullDown]
+        let line = try GPIOLineKeys(object)
+        let bias = biases[try object["bias"]?.choice(["none", "pullUp", "pullDown"]) ?? 0]
+        return .gpioLine(chip: line.chip, line: line.line, activeLow: line.activeLow, bias: bias)
+    }
+
+    static func file(of object: JSONObject) throws(JSONError) -> SensorSource {
+        try object.allow(["type", "path", "scale", "offset"])
+        return .file(path: try object.required("path").path(1), try Conversion(object))
+    }
+
+    static func command(of object: JSONObject) throws(JSONError) -> SensorSource {
+        try object.allow(["type", "arguments", "timeout", "scale", "offset"])
+        let list = try object.required("arguments").array(count: 1...Bounds.commandArguments)
+        var arguments: [String] = []
+        for index in 0..<list.count {
+            guard let value = list[index] else { continue }
+            arguments.append(index == 0 ? try value.path(2) : try value.text(0...1023, controls: true))
+        }
+        let seconds = try object["timeout"]?.integer(1...Int64(Bounds.commandSeconds), unit: "seconds") ?? 5
+        return .command(arguments: arguments, seconds: Int(seconds), try Conversion(object))
+    }
+
+    static func simulator(of object: JSONObject, decimals: Int) throws(JSONError) -> SensorSource {
+        try object.allow(["type", "waveform", "low", "high", "cycle"])
+        let waveforms: [Waveform] = [.constant, .sawtooth, .triangle, .square]
+        let waveform = waveforms[try object["waveform"]?.choice(["constant", "sawtooth", "triangle", "square"]) ?? 2]
+        let low = try object["low"]?.scaled(decimals) ?? 0
+        let high = try object["high"]?.scaled(decimals) ?? Decimal(100).scaled(decimals) ?? 0
+        let cycle = try object["cycle"]?.integer(1...86_400, unit: "seconds") ?? 60
+        return .simulator(waveform, low: low, high: high, cycleSeconds: Int(cycle))
+    }
+}
+
+/// The keys that a line has as a source and as a target.
+struct GPIOLineKeys {
+    var chip = "gpiochip0"
+    var line: Int
+    var activeLow: Bool
+
+    init(_ object: JSONObject) throws(JSONError) {
+        if let value = object["chip"] {
+            let octets = try value.string()
+            let digits = octets.dropFirst(8)
+            guard octets.starts(with: [UInt8]("gpiochip")), (1...3).contains(digits.count), digits.allSatisfy(isDigit) else {
+                throw value.error(.invalid, "must be gpiochip and a number of 1 to 3 digits")
+            }
+            chip = octets.text
+        }
+        line = Int(try object.required("line").integer(0...1023))
+        activeLow = try object["activeLow"]?.boolean() ?? false
+    }
+}
