@@ -22,24 +22,29 @@ verified() {
   cat "$GNUPGHOME/plain"
 }
 
+# One line a reading: when, which chain, its value and unit or its fault.
+show() {
+  jq -r '. as $batch | .readings[] | [
+    .observationDate // "\(.monotonicSeconds) s after start, clock unset", $batch.chain,
+    (if has("value") then "\(.value) \($batch.unitText)" else "fault: \(.fault)" end)] | @tsv'
+}
+
 # If-Modified-Since counts whole seconds and includes the second it names: what was printed once is skipped by its sum.
 since='Mon, 01 Jan 0001 00:00:00 GMT'
 declare -A seen
 while :; do
-  if listing=$(curl -sf -H "If-Modified-Since: $since" -D "$GNUPGHOME/head" "$address"); then
+  if listing=$(curl -sf -H "If-Modified-Since: $since" "$address"); then
     while IFS=$'\t' read -r path sum; do
       [ -z "${seen[$sum]:-}" ] || continue
+      # The node's own times: that its clock and ours differ does not matter.
+      since=$(curl -sf -o "$GNUPGHOME/file" -w '%header{last-modified}' "${address%/p2p/*}$path") || continue
       seen[$sum]=yes
-      curl -sf -o "$GNUPGHOME/file" "${address%/p2p/*}$path" || continue
       if plain=$(verified "$GNUPGHOME/file"); then
-        jq -c --arg file "${path##*/}" '{file: $file} + .' <<< "$plain"
+        show <<< "$plain"
       else
         echo "watch: ${path##*/} is not signed by $fingerprint" >&2
       fi
     done < <(jq -r '.[] | select(.path | test("/r-[^/]*$")) | [.path, .sum] | @tsv' <<< "$listing")
-    # The server's own clock, so that ours does not matter.
-    since=$(sed -n 's/^[Dd]ate: *\(.*[^\r]\)\r*$/\1/p' "$GNUPGHOME/head" | tail -n 1)
-    since=${since:-Mon, 01 Jan 0001 00:00:00 GMT}
   else
     echo "watch: $address does not answer" >&2
   fi
