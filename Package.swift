@@ -42,8 +42,10 @@ let package = Package(
     + layer("Board", ["OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
     + layer("Vocabulary", ["Board", "JSON", "OpenPGP", "System", "CVocabulary"])
     + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("GnuPG", ["CGPGME", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Account", ["GnuPG", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
-    + layer("Node", ["Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["Account", "GnuPG", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )

@@ -142,6 +142,7 @@ int maud_is_memory_file_system(int fd) {
   return (uint32_t)s.f_type == TMPFS || (uint32_t)s.f_type == (uint32_t)RAMFS;
 }
 int maud_memory_file(const char *name) { FAULT("memfd_create"); return RESULT(memfd_create(name, MFD_CLOEXEC)); }
+intptr_t maud_read_link(const char *path, void *buffer, size_t count) { FAULT("readlink"); return RESULT(readlink(path, buffer, count)); }
 int maud_chmodat(int directory, const char *path, unsigned mode) { FAULT("fchmodat"); return RESULT(fchmodat(directory, path, mode, 0)); }
 
 struct maud_directory { DIR *stream; };

@@ -65,4 +65,6 @@ public enum Bounds {
     public static let workerJobs = 128
     /// OpenPGP operations that wait for gpg.
     public static let openPGPOperations = 64
+    /// Seconds one run of gpg may take: 64 MiB on the slowest board take a few.
+    public static let openPGPSeconds = 60
 }

@@ -62,6 +62,7 @@ int maud_space(int fd, struct maud_space *space);
 /* 1 when the file system lives in memory (tmpfs, ramfs), 0 when not. */
 int maud_is_memory_file_system(int fd);
 int maud_memory_file(const char *name); /* memfd_create, close-on-exec */
+intptr_t maud_read_link(const char *path, void *buffer, size_t count); /* the octets are not terminated */
 int maud_chmodat(int directory, const char *path, unsigned mode);
 /* Directory streams: open with maud_directory_open (the descriptor is duplicated), next returns 1 with the name
  * (valid until the next call) or 0 at the end; "." and ".." are left out. */

@@ -1,0 +1,51 @@
+import CGPGME
+import OpenPGP
+import System
+
+/// What is known of an OpenPGP key: enough to name it, to list it, and to choose what it is used for.
+public struct KeyDescription {
+    public let fingerprint: Fingerprint
+    /// The first user id, as octets (it comes from outside; write it escaped).
+    public let userID: [UInt8]
+    /// Seconds since 1970.
+    public let creationTime: Int64
+    public let isExpired: Bool
+    public let isRevoked: Bool
+    /// Secret packets are there.
+    public let isSecret: Bool
+    /// The primary key may sign data, not only keys.
+    public let canPrimarySign: Bool
+    /// Newest usable signing subkey.
+    public let signingSubkey: Fingerprint?
+    /// Key ids of the subkeys (and primary keys) that messages can be encrypted to.
+    public let encryptionKeyIDs: [KeyID]
+
+    /// Nil for keys that are not version 4 (their fingerprints are not 160 bits).
+    init?(_ key: gpgme_key_t?) {
+        guard let key, let digits = key.pointee.fpr, let fingerprint = Fingerprint(String(cString: digits)) else { return nil }
+        self.fingerprint = fingerprint
+        userID = key.pointee.uids?.pointee.uid.map { Array(String(cString: $0).utf8) } ?? []
+        isExpired = key.pointee.expired != 0
+        isRevoked = key.pointee.revoked != 0
+        isSecret = key.pointee.secret != 0
+        var subkey = key.pointee.subkeys
+        creationTime = Int64(subkey?.pointee.timestamp ?? 0)
+        canPrimarySign = (subkey?.pointee.can_sign ?? 0) != 0
+        var signing: (time: Int, fingerprint: Fingerprint)?
+        var encryption: [KeyID] = []
+        var isPrimary = true
+        while let one = subkey?.pointee {
+            subkey = one.next
+            defer { isPrimary = false }
+            guard let digits = one.fpr, let name = Fingerprint(String(cString: digits)), one.revoked == 0, one.expired == 0 else { continue }
+            if one.can_encrypt != 0, encryption.count < Bounds.recipientsPerFile { encryption.append(name.keyID) }
+            if one.can_sign != 0, !isPrimary, one.timestamp >= signing?.time ?? 0 { signing = (one.timestamp, name) }
+        }
+        signingSubkey = signing?.fingerprint
+        encryptionKeyIDs = encryption
+    }
+
+    /// The key that signs content: the primary key when it can (the Go implementation compares the primary
+    /// fingerprint with the signing key's), else the newest signing subkey.
+    public var signingKey: Fingerprint? { canPrimarySign ? fingerprint : signingSubkey }
+}

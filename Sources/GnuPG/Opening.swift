@@ -1,0 +1,108 @@
+import CGPGME
+import OpenPGP
+import System
+
+/// Opening messages: decrypting, verifying, and giving the exact octets.
+extension GnuPG {
+    /// Decrypts (when it is encrypted) and verifies a message that carries exactly one good signature of a key in the home.
+    ///
+    /// Keys and signatures from our future count, because our clock may be unset. `gpg -d` drops carriage returns of
+    /// literals in modes `t` and `u`: then a second run takes off the encryption alone, and the content comes from
+    /// our own packet reader. That is the content that was verified: both runs read the same octets, the signature covers
+    /// the exact literal, and the two results must agree but for carriage returns.
+    ///
+    /// - Parameter limit: octets the content may have at most.
+    public func open(_ message: [UInt8], limit: Int = Bounds.fileSize, completion: @escaping Completion<OpenedMessage>) {
+        let isEncrypted: Bool
+        do throws(GnuPGError) { isEncrypted = try GnuPG.isEncrypted(message) } catch { return completion(.failure(error)) }
+        let operation = Operation(.reading, source: DataSource(.plain(message)), sink: DataSink(limit: limit), start: { context, operation in
+            isEncrypted ? gpgme_op_decrypt_verify_start(context, operation.source.handle, operation.sink.handle)
+                : gpgme_op_verify_start(context, operation.source.handle, nil, operation.sink.handle)
+        }, finish: { operation, code in
+            let signer: Fingerprint
+            do throws(GnuPGError) { signer = try operation.openedBy(code, isEncrypted) } catch { return completion(.failure(error)) }
+            let content = operation.sink.takeOctets()
+            let time = operation.report.signatureTime * nanosecondsPerSecond
+            if operation.report.literalMode == UInt8(ascii: "b") {
+                return completion(.success(OpenedMessage(content: content, signer: signer, time: time, wasEncrypted: isEncrypted)))
+            }
+            self.unwrapped(message, isEncrypted, limit) { result in
+                completion(result.flatMap { inner in
+                    guard let exact = GnuPG.exactContent(of: inner, verified: content, limit: limit) else { return .failure(.inexactText) }
+                    return .success(OpenedMessage(content: exact, signer: signer, time: time, wasEncrypted: isEncrypted))
+                })
+            }
+        })
+        submit(operation, completion)
+    }
+
+    /// The message without its encryption.
+    private func unwrapped(_ message: [UInt8], _ isEncrypted: Bool, _ limit: Int, _ completion: @escaping Completion<[UInt8]>) {
+        if !isEncrypted { return completion(.success(message)) }
+        let sink = DataSink(limit: limit + limit / 8 + 64 << 10)
+        engine.proceed(Operation(.reading, source: DataSource(.plain(message)), sink: sink, start: { context, operation in
+            gpgme_op_decrypt_ext_start(context, GPGME_DECRYPT_UNWRAP, operation.source.handle, operation.sink.handle)
+        }, finish: { operation, code in
+            if let error = operation.failure(code) { return completion(.failure(error)) }
+            completion(.success(operation.sink.takeOctets()))
+        }))
+    }
+
+    /// The contents of the literal packet of an unencrypted message, when they are `verified` but for carriage returns.
+    static func exactContent(of message: [UInt8], verified: [UInt8], limit: Int) -> [UInt8]? {
+        let content: [UInt8]? = message.withUnsafeBytes { octets in
+            do throws(PacketError) {
+                var reader = PacketReader(octets)
+                guard let first = try reader.next() else { return nil }
+                if first.type != .compressedData { return try LiteralData(ofMessage: octets).contents() }
+                return literalContent(of: try CompressedData.head(first, limit: limit + 64 << 10))
+            } catch { return nil }
+        }
+        guard let content, content.lazy.filter({ $0 != 0x0D }).elementsEqual(verified.lazy.filter { $0 != 0x0D }) else { return nil }
+        return content
+    }
+
+    private static func literalContent(of message: [UInt8]) -> [UInt8]? {
+        message.withUnsafeBytes { octets in
+            do throws(PacketError) { return try LiteralData(ofMessage: octets).contents() } catch { return nil }
+        }
+    }
+
+    /// Tells from the first packet whether a message is encrypted. Only binary OpenPGP is a Mau file.
+    static func isEncrypted(_ message: [UInt8]) throws(GnuPGError) -> Bool {
+        guard let first = message.first else { throw .damaged }
+        if first == UInt8(ascii: "-") { throw .armored }
+        let type: PacketType? = message.withUnsafeBytes { octets in
+            var reader = PacketReader(octets)
+            do throws(PacketError) {
+                while let packet = try reader.next() {
+                    if packet.type != .marker, packet.type != .padding { return packet.type }
+                }
+            } catch {}
+            return nil
+        }
+        guard let type else { throw .damaged }
+        switch type {
+        case .publicKeyEncryptedSessionKey, .encryptedAndProtectedData, .gnupgEncryptedData: return true
+        case .onePassSignature, .signature, .compressedData, .literalData: return false
+        case .symmetricKeyEncryptedSessionKey: throw .notForUs
+        default: throw .damaged
+        }
+    }
+}
+
+extension Operation {
+    /// Who signed what this operation opened, or why it is refused.
+    fileprivate func openedBy(_ code: UInt32, _ isEncrypted: Bool) throws(GnuPGError) -> Fingerprint {
+        if sink.isOverfull { throw .tooLarge }
+        if isEncrypted, !report.isDecrypted {
+            if report.unsupported { throw .unsupported }
+            throw report.noSecretKey ? .notForUs : failure(code) ?? .damaged
+        }
+        if isEncrypted, report.decryptionFailed { throw .damaged }
+        let signer = try report.verifiedSigner()
+        // gpg may have found more: a good signature in a message that ends badly is none.
+        if code != 0, UInt32(code) != GPG_ERR_NO_ERROR.rawValue { throw failure(code) ?? .damaged }
+        return signer
+    }
+}
