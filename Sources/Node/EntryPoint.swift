@@ -19,7 +19,9 @@ public func maudMain(_ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CC
 enum CommandLineInterface {
     /// Every verb, in the order of `maud --help`.
     static func verbs() -> [Verb] {
+        // One line a verb, in alphabetical order of what a person does with them.
         [
+            statusVerb,
         ]
     }
 
