@@ -46,6 +46,7 @@ let package = Package(
     + layer("Account", ["GnuPG", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
+    + layer("Server", ["HTTP", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
     + layer("Node", ["Account", "GnuPG", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )

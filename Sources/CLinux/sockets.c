@@ -117,3 +117,4 @@ static int connect_unix(int directory, const char *name, bool blocking) {
 int maud_connect_unix(int directory, const char *name) { return connect_unix(directory, name, false); }
 int maud_connect_unix_blocking(int directory, const char *name) { return connect_unix(directory, name, true); }
 int maud_shutdown(int fd) { return RESULT(shutdown(fd, SHUT_RDWR)); }
+int maud_shutdown_write(int fd) { return RESULT(shutdown(fd, SHUT_WR)); }

@@ -36,6 +36,21 @@ public enum Bounds {
     public static let requestHeadSeconds = 10
     /// Seconds without progress before a stalled response, or an idle connection, is closed.
     public static let idleSeconds = 60
+    /// Connections beyond `connections` that are being told 503; one more is closed without a word.
+    public static let refusedConnections = 8
+    /// After a refusal: seconds and octets that are still read and dropped, so that closing does not destroy the answer
+    /// on its way (RFC 9112, section 9.6).
+    public static let drainSeconds = 2
+    public static let drainOctets = 256 << 10
+    /// Seconds until a listener that ran out of descriptors tries again.
+    public static let acceptPauseSeconds = 1
+    /// Octets of a file that are sent from the shared buffer together with their head; larger ones go by sendfile.
+    public static let inlineBody = 16 << 10
+    /// Octets of one body that are sent before others get their turn.
+    public static let sendTurn = 2 << 20
+    /// Rendered listings kept in memory (memfd): how many, and octets of all. One of 1,000 files takes 170 KiB.
+    public static let listings = 16
+    public static let listingOctets = 16 << 20
     /// Entries of one page of a listing.
     public static let listingPage = 1000
 

@@ -26,6 +26,7 @@ public struct SystemError: Error {
 public enum ErrorNumber {
     public static let notPermitted: Int32 = 1      // EPERM
     public static let notFound: Int32 = 2          // ENOENT
+    public static let interrupted: Int32 = 4       // EINTR
     public static let inputOutput: Int32 = 5       // EIO
     public static let again: Int32 = 11            // EAGAIN, EWOULDBLOCK
     public static let noMemory: Int32 = 12         // ENOMEM

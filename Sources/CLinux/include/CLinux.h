@@ -85,6 +85,7 @@ int maud_listen_unix(int directory, const char *name, int backlog);  /* socket f
 int maud_connect_unix(int directory, const char *name);              /* blocking connect, non-blocking after */
 int maud_connect_unix_blocking(int directory, const char *name);
 int maud_shutdown(int fd); /* both directions */
+int maud_shutdown_write(int fd); /* the other side sees the end of what we send */
 
 /* ---- Events and time (events.c) ---- */
 enum { MAUD_EVENT_IN = 1, MAUD_EVENT_OUT = 4, MAUD_EVENT_ERROR = 8, MAUD_EVENT_HANGUP = 16, MAUD_EVENT_PEER_HANGUP = 0x2000 };

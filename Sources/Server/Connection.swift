@@ -1,0 +1,238 @@
+import HTTP
+import System
+
+/// One connection: waits for a head, answers it, sends, and so on in order, whatever its stream is.
+final class Connection: StreamOwner {
+    enum State {
+        /// Between requests, with nothing received of the next.
+        case idle
+        /// A part of a head has arrived.
+        case reading
+        /// A response waits for the stream. Nothing is read meanwhile, so requests wait in the peer.
+        case sending
+        /// The last response is sent; what still arrives is dropped until the peer closes.
+        case draining
+        case closed
+    }
+
+    let stream: any Stream
+    unowned(unsafe) let server: Server
+    /// Answered 503 at once, because all places are taken.
+    let isRefused: Bool
+    private(set) var state = State.idle
+    /// Nanoseconds since boot: when the state began, or of the last progress when sending.
+    private(set) var since: Int64
+    /// What was received and not answered: a part of a head, or requests behind the one being answered. At most
+    /// `Bounds.requestHead` octets, and no memory at all when idle.
+    private var pending: [UInt8] = []
+    private var scanner = HeadScanner()
+    private var transmission: Transmission?
+    private var closesAfterResponse = false
+    /// The request being answered: HEAD, and an HTTP/1.0 request that asks to keep the connection.
+    private(set) var isHead = false
+    private(set) var saysKeepAlive = false
+    private var drained = 0
+
+    init(_ stream: any Stream, server: Server, isRefused: Bool) {
+        self.stream = stream
+        self.server = server
+        self.isRefused = isRefused
+        since = server.now
+    }
+
+    /// Whether it may be closed to make room: nothing of a request or of a response would be lost.
+    var isIdle: Bool { (state == .idle || state == .draining) && !isRefused }
+
+    /// The listing that is being sent.
+    var listing: Listing? { transmission?.body.listing }
+
+    /// When something must have happened, in nanoseconds since boot.
+    var deadline: Int64 {
+        let seconds = switch state {
+        case .idle, .sending: Bounds.idleSeconds
+        case .reading: Bounds.requestHeadSeconds
+        case .draining: Bounds.drainSeconds
+        case .closed: Int(Int32.max)
+        }
+        return since + Int64(seconds) * nanosecondsPerSecond
+    }
+
+    /// Begins to wait for requests, or says that there is no place.
+    func start() {
+        stream.owner = self
+        enter(.idle)
+        if isRefused { refuse(.serviceUnavailable) }
+    }
+
+    func streamIsReady() {
+        server.startTurn()
+        switch state {
+        case .idle, .reading: receive()
+        case .sending: continueSending()
+        case .draining: drain()
+        case .closed: break
+        }
+    }
+
+    /// The deadline has passed.
+    func isOverdue() {
+        switch state {
+        case .idle, .draining: close()
+        case .reading:
+            server.counters.timeouts += 1
+            refuse(.requestTimeout)
+        case .sending:
+            server.counters.timeouts += 1
+            close()
+        case .closed: break
+        }
+    }
+
+    /// Ends the connection at once.
+    func close() {
+        guard state != .closed else { return }
+        state = .closed
+        transmission = nil
+        pending = []
+        stream.owner = nil
+        stream.close()
+        server.forget(self)
+    }
+
+    private func enter(_ state: State) {
+        guard self.state != .closed else { return }
+        self.state = state
+        since = server.now
+        server.arm(deadline)
+    }
+
+    // MARK: Receiving
+
+    private func receive() {
+        let filled = restorePending()
+        switch stream.receive(into: UnsafeMutableRawBufferPointer(rebasing: server.input[filled...])) {
+        case .octets(let count): consume(filled + count)
+        case .blocked: keep(0, filled)
+        case .ended:
+            // The peer has sent its last octet: half a head gets its answer all the same.
+            if filled > 0 { refuse(.badRequest) } else { close() }
+        case .failed: close()
+        }
+    }
+
+    /// Puts what waits back to the start of the shared buffer; returns how many octets.
+    private func restorePending() -> Int {
+        let count = pending.count
+        if count > 0 {
+            server.input.copyBytes(from: pending)
+            pending = []
+        }
+        return count
+    }
+
+    private func keep(_ start: Int, _ end: Int) {
+        if end > start { pending = Array(server.input[start..<end]) }
+    }
+
+    /// Answers the complete requests in the first `filled` octets of the shared buffer, in order, until one response has to
+    /// wait, and keeps the rest.
+    private func consume(_ filled: Int) {
+        let input = UnsafeRawBufferPointer(server.input)
+        var start = 0
+        while true {
+            if !scanner.hasRequestLine { start += HeadScanner.emptyLines(at: UnsafeRawBufferPointer(rebasing: input[start..<filled])) }
+            let rest = UnsafeRawBufferPointer(rebasing: input[start..<filled])
+            let head: RequestHead
+            do throws(RequestDefect) {
+                guard let end = try scanner.end(in: rest) else { break }
+                head = try RequestHead(parsing: UnsafeRawBufferPointer(rebasing: rest[0..<end]))
+            } catch { return refuse(error.status) }
+            scanner = HeadScanner()
+            start += head.count
+            closesAfterResponse = !head.keepsAlive || head.hasContent
+            isHead = head.method == .head
+            saysKeepAlive = head.minorVersion == 0 && head.keepsAlive
+            respond(to: head, in: rest)
+            if state == .closed || state == .draining { return }
+            if state == .sending { return keep(start, filled) }
+        }
+        if start == 0, filled == input.count { return refuse((scanner.hasRequestLine ? RequestDefect.headTooLong : .requestLineTooLong).status) }
+        keep(start, filled)
+        if filled == start { if state != .idle || start > 0 { enter(.idle) } } else if state != .reading || start > 0 { enter(.reading) }
+    }
+
+    // MARK: Sending
+
+    /// Whether the connection closes after the present response.
+    var closes: Bool { closesAfterResponse }
+
+    /// Sends `octets` and then `body`. What the stream does not take now is kept: of the octets a copy, of the body only where it goes on.
+    func send(_ octets: UnsafeRawBufferPointer, _ body: consuming Body) {
+        var sent = 0
+        if body.isEmpty {
+            // Nearly every response goes out whole, without a trace of it in memory.
+            switch stream.send(octets, more: false) {
+            case .octets(let count):
+                server.counters.octetsSent += UInt64(count)
+                if count == octets.count { return responseIsSent() }
+                sent = count
+            case .blocked: break
+            case .ended, .failed: return close()
+            }
+        }
+        let transmission = Transmission(octets, sent: sent, body)
+        switch transmission.advance(stream, &server.counters.octetsSent, first: octets) {
+        case .done: responseIsSent()
+        case .failed: close()
+        case .blocked, .turnIsOver:
+            transmission.keepUnsent(of: octets)
+            self.transmission = transmission
+            stream.wait(for: .sending)
+            enter(.sending)
+        }
+    }
+
+    private func continueSending() {
+        guard let transmission else { return close() }
+        let before = transmission.remaining
+        switch transmission.advance(stream, &server.counters.octetsSent, first: nil) {
+        case .blocked, .turnIsOver: if transmission.remaining < before { enter(.sending) }
+        case .failed: close()
+        case .done:
+            self.transmission = nil
+            stream.wait(for: .receiving)
+            enter(.idle)
+            responseIsSent()
+            if state == .idle { consume(restorePending()) }
+        }
+    }
+
+    private func responseIsSent() {
+        guard closesAfterResponse else { return }
+        // Only a peer that has nothing more to say can be left without waiting: closing with unread octets resets the
+        // connection and may take the response with it (RFC 9112, section 9.6).
+        stream.finishSending()
+        pending = []
+        enter(.draining)
+        drain()
+    }
+
+    /// Answers with an error and ends the connection.
+    private func refuse(_ status: Status) {
+        scanner = HeadScanner()
+        closesAfterResponse = true
+        isHead = false
+        respond(status)
+    }
+
+    private func drain() {
+        while drained < Bounds.drainOctets {
+            switch stream.receive(into: server.input) {
+            case .octets(let count): drained += count
+            case .blocked: return
+            case .ended, .failed: return close()
+            }
+        }
+        close()
+    }
+}

@@ -1,0 +1,59 @@
+import HTTP
+import OpenPGP
+import System
+
+/// Which answer a request gets; the order of the checks is that of docs/http.md.
+extension Connection {
+    /// Answers one request. `octets` begin with its head.
+    func respond(to head: RequestHead, in octets: UnsafeRawBufferPointer) {
+        guard head.method != .unknown else { return respond(.notImplemented) }
+        guard !head.hasUnknownExpectation else { return respond(.expectationFailed) }
+        let route: Route?
+        do throws(PathSegments.Defect) {
+            route = try Route.parse(head.path.octets(of: octets), name: server.output)
+        } catch { return respond(.badRequest) }
+        guard head.method != .known else { return respond(route == nil ? .notFound : .methodNotAllowed) }
+        guard !head.hasContent else { return respond(.contentTooLarge) }
+        guard let route, let directory = server.store.directory(route.fingerprint) else { return respond(.notFound) }
+        switch route.kind {
+        case .listing: respond(withListingOf: directory, head, octets)
+        case .file, .version: respond(withFileIn: directory, route, head, octets)
+        }
+    }
+
+    /// Answers with a status and nothing else worth reading. Two 404 are the same octets, whatever is not there and why.
+    func respond(_ status: Status) {
+        server.counters.count(status)
+        var head = beginHead(status)
+        switch status {
+        case .methodNotAllowed: head.field("Allow: GET, HEAD")
+        case .serviceUnavailable: head.field("Retry-After: 1")
+        default: break
+        }
+        let line = status.line
+        let hasText = status != .methodNotAllowed
+        if hasText { head.field("Content-Type: text/plain; charset=utf-8") }
+        head.contentLength(hasText ? Int64(line.utf8CodeUnitCount + 1) : 0)
+        head.end()
+        if hasText, !isHead {
+            head.write(line)
+            head.write("\n")
+        }
+        finish(head, Body())
+    }
+
+    /// Begins a head in the shared buffer: status line, `Date`, `Connection`.
+    func beginHead(_ status: Status) -> ResponseHeadWriter {
+        var head = ResponseHeadWriter(UnsafeMutableRawBufferPointer(rebasing: server.output[0..<Server.headCapacity]), status)
+        if let date = server.currentDate { head.field("Date: ", date) }
+        if closes { head.field("Connection: close") } else if saysKeepAlive { head.field("Connection: keep-alive") }
+        return head
+    }
+
+    /// Sends a complete head, `inlineCount` octets of body that lie right behind it, and `body`.
+    func finish(_ head: ResponseHeadWriter, inlineCount: Int = 0, _ body: consuming Body) {
+        // Cannot happen with the fields that are written here; a head in pieces must not go out.
+        guard !head.overflowed else { return close() }
+        send(UnsafeRawBufferPointer(rebasing: server.output[0..<head.count + inlineCount]), body)
+    }
+}

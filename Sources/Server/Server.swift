@@ -1,0 +1,152 @@
+import EventLoop
+import HTTP
+import OpenPGP
+import System
+
+/// Serves the files of a Mau directory over any streams, within `Bounds`: docs/http.md says what it answers.
+///
+/// One request path serves every carrier. No request starts a process, hashes, or reads a directory; an idle connection
+/// holds no buffer, because the two that there are belong to the server and are used by one connection at a time.
+public final class Server {
+    /// What `maud status` reports.
+    public internal(set) var counters = Counters()
+
+    let clock: NodeClock
+    let store: Store
+    let listings = ListingCache()
+    /// Requests are read into this and parsed in place.
+    let input: UnsafeMutableRawBufferPointer
+    /// Heads, and small bodies behind them, are made here.
+    let output: UnsafeMutableRawBufferPointer
+    /// Nanoseconds since boot at the start of the present turn.
+    private(set) var now: Int64 = 0
+
+    private let loop: EventLoop
+    private var connections: [Connection] = []
+    private var timer: Timer?
+    private var timerDeadline: Int64?
+    private var date = HTTPDate(seconds: 0)
+    /// Nanoseconds since boot until which `date` holds; it is looked up again after.
+    private var dateEnd: Int64 = .min
+    private var isClockSet = false
+
+    /// Room for a head before the body in `output`: all fields together take less than 600 octets.
+    static let headCapacity = 1024
+
+    /// - Parameters:
+    ///   - store: the directories that exist for peers.
+    ///   - clock: for `Date`; while it is unset none is sent (RFC 9110, section 6.6.1).
+    public init(store: Store, clock: NodeClock, loop: EventLoop) {
+        self.store = store
+        self.clock = clock
+        self.loop = loop
+        input = .allocate(byteCount: Bounds.requestHead, alignment: 16)
+        output = .allocate(byteCount: Server.headCapacity + Bounds.inlineBody, alignment: 16)
+        timer = Timer { [unowned(unsafe) self] in timerIsDue() }
+    }
+
+    deinit {
+        input.deallocate()
+        output.deallocate()
+    }
+
+    /// Connections that there are now.
+    public var openConnections: Int { connections.count }
+
+    /// Closes every connection: at the end of the program.
+    public func close() {
+        if let timer { loop.cancel(timer) }
+        for connection in connections { connection.close() }
+    }
+
+    // MARK: Connections
+
+    /// Takes a stream on which requests will come. When all places are taken, of the server or of the stream's network, the
+    /// longest idle connection among those makes room; when none is idle the stream gets 503 and is closed.
+    public func accept(_ stream: any Stream) {
+        startTurn()
+        counters.connections += 1
+        var isRefused = false
+        if let network = stream.network {
+            let count = connections.count { $0.stream.network == network && !$0.isRefused }
+            if count >= Bounds.connectionsPerAddress { isRefused = !closeLongestIdle(in: network) }
+        }
+        if !isRefused, connections.count(where: { !$0.isRefused }) >= Bounds.connections { isRefused = !closeLongestIdle() }
+        if isRefused {
+            counters.refused += 1
+            guard connections.count(where: { $0.isRefused }) < Bounds.refusedConnections else { return stream.close() }
+        }
+        let connection = Connection(stream, server: self, isRefused: isRefused)
+        connections.append(connection)
+        connection.start()
+    }
+
+    /// Closes the connection that has been idle for longest; false when none is idle.
+    func closeLongestIdle(in network: Network? = nil) -> Bool {
+        var longest: Connection?
+        for connection in connections where connection.isIdle && (network == nil || connection.stream.network == network) {
+            if connection.since < longest?.since ?? .max { longest = connection }
+        }
+        guard let longest else { return false }
+        counters.evicted += 1
+        longest.close()
+        return true
+    }
+
+    /// A connection has closed its stream.
+    func forget(_ connection: Connection) {
+        if let index = connections.firstIndex(where: { $0 === connection }) { connections.swapAt(index, connections.count - 1); connections.removeLast() }
+    }
+
+    /// Gives up the oldest response that is sent from an outdated listing; false when there is none.
+    func abortSlowestListing() -> Bool {
+        var slowest: Connection?
+        for connection in connections {
+            guard let listing = connection.listing, !listing.isCurrent else { continue }
+            if listing.created < slowest?.listing?.created ?? .max { slowest = connection }
+        }
+        guard let slowest else { return false }
+        counters.listingsAborted += 1
+        slowest.close()
+        return true
+    }
+
+    // MARK: Time
+
+    /// Looks at the clock once for all that one event brings.
+    func startTurn() { now = loop.now }
+
+    /// The present second, or nil while the clock is unset.
+    var currentDate: HTTPDate? {
+        if now >= dateEnd {
+            isClockSet = clock.state == .set
+            let time = clock.now
+            date = HTTPDate(nanoseconds: time)
+            dateEnd = now + nanosecondsPerSecond - (time - date.seconds * nanosecondsPerSecond)
+        }
+        return isClockSet ? date : nil
+    }
+
+    /// The same, at the floor while the clock is unset: for what must be compared with some time.
+    var nearestDate: HTTPDate { currentDate ?? date }
+
+    /// Makes sure that the timer fires at `deadline` or soon after: all deadlines are looked at then. There is one timer,
+    /// on whole seconds, and none while nothing can become due.
+    func arm(_ deadline: Int64) {
+        guard let timer else { return }
+        let whole = (deadline + nanosecondsPerSecond - 1) / nanosecondsPerSecond * nanosecondsPerSecond
+        if let timerDeadline, timerDeadline <= whole { return }
+        timerDeadline = whole
+        loop.schedule(timer, at: whole)
+    }
+
+    private func timerIsDue() {
+        timerDeadline = nil
+        startTurn()
+        for connection in connections where connection.deadline <= now { connection.isOverdue() }
+        listings.removeUnused(before: now)
+        // Connections move their deadlines on without moving the timer: only now it is known which comes next.
+        for connection in connections { arm(connection.deadline) }
+        if let deadline = listings.nextDeadline { arm(deadline) }
+    }
+}
