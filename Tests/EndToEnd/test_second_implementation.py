@@ -47,8 +47,8 @@ def test_sequoia_refuses_a_changed_reading(files):
 def test_sequoia_opens_a_viewers_reading(node, tmp_path):
     viewer = tmp_path / "viewer.key"
     old = sequoia_is_old()
-    made = sequoia("key", "generate", "--userid", "viewer", *(["--export", viewer] if old else
-                   ["--own-key", "--without-password", "--output", viewer, "--rev-cert", tmp_path / "revocation", "--profile", "rfc4880"]))
+    made = sequoia("key", "generate", *(["--userid", "viewer", "--export", viewer] if old else
+                   ["--name", "viewer", "--own-key", "--without-password", "--output", viewer, "--rev-cert", tmp_path / "revocation", "--profile", "rfc4880"]))
     assert made.returncode == 0, made.stderr.decode()
     certificate = sequoia(*(["key", "extract-cert", viewer] if old else ["key", "delete", "--cert-file", viewer, "--output", "-"]))
     assert certificate.returncode == 0, certificate.stderr.decode()
