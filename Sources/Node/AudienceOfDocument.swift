@@ -1,6 +1,7 @@
 import Board
 import JSON
 import OpenPGP
+import Readings
 import System
 
 /// Reads back whom one of our own reading batches was for (docs/vocabulary.md): its chain continues only for the same audience.

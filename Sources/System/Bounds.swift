@@ -15,6 +15,9 @@ public enum Bounds {
     /// Recipients that are read from one file's packets; a file to more is treated as private to those read.
     public static let recipientsPerFile = 64
 
+    /// A document of our own that is read back (a batch, the device document), in octets: 1,000 readings fit.
+    public static let documentSize = 1 << 20
+
     // Account
     /// Friends, over all groups.
     public static let friends = 256

@@ -1,4 +1,5 @@
 import Board
+import Readings
 import OpenPGP
 import Testing
 @testable import Node
