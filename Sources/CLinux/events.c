@@ -77,6 +77,10 @@ static int64_t clock_of(clockid_t id) {
 }
 int64_t maud_realtime(void) { return clock_of(CLOCK_REALTIME); }
 int64_t maud_since_boot(void) { return clock_of(CLOCK_BOOTTIME); }
+#ifndef MAUD_BUILD_TIME
+#define MAUD_BUILD_TIME 1795219200 /* 2026-11-21 */
+#endif
+int64_t maud_build_time(void) { return MAUD_BUILD_TIME; }
 int64_t maud_process_time(void) { return clock_of(CLOCK_PROCESS_CPUTIME_ID); }
 
 int maud_notify_create(void) { FAULT("inotify_init1"); return RESULT(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)); }

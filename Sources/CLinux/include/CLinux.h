@@ -107,6 +107,8 @@ int maud_clock_change_fd(void);
 int maud_clock_change_rearm(int fd);
 int64_t maud_realtime(void);               /* nanoseconds since 1970 */
 int64_t maud_since_boot(void);             /* CLOCK_BOOTTIME, nanoseconds */
+/* When this program was built, seconds since 1970 (MAUD_BUILD_TIME, else the time of the release): no clock is earlier. */
+int64_t maud_build_time(void);
 int64_t maud_process_time(void);           /* CPU time of this process, nanoseconds */
 enum { MAUD_NOTIFY_CREATE = 0x100, MAUD_NOTIFY_DELETE = 0x200, MAUD_NOTIFY_CLOSE_WRITE = 0x8, MAUD_NOTIFY_MOVED_FROM = 0x40,
        MAUD_NOTIFY_MOVED_TO = 0x80, MAUD_NOTIFY_ATTRIBUTES = 0x4, MAUD_NOTIFY_DELETE_SELF = 0x400, MAUD_NOTIFY_MOVE_SELF = 0x800,

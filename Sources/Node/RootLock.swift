@@ -1,0 +1,18 @@
+import CLinux
+import System
+
+/// Keeps two nodes from serving one Mau directory: a lock (flock) on the directory itself, so nothing is written into it.
+/// Commands that only read or publish files do not take it.
+enum RootLock {
+    /// The open, locked directory; the lock goes with the descriptor.
+    static func take(_ root: String) throws(CommandError) -> FileDescriptor {
+        let directory: FileDescriptor
+        do throws(SystemError) { directory = try FileDescriptor.open(root, [.read, .directory]) } catch {
+            throw CommandError("cannot open the Mau directory", error)
+        }
+        let result = maud_lock(directory.rawValue, true, false)
+        if result == -ErrorNumber.again { throw CommandError(.temporary, "another node runs on \(root)") }
+        if result < 0 { throw CommandError("cannot lock the Mau directory", SystemError(code: -result, call: "flock", subject: root)) }
+        return directory
+    }
+}
