@@ -1,8 +1,9 @@
 #!/bin/bash
-# run.sh: a node on this machine, in ./run; the work behind `make run`. Ctrl-C ends it.
+# run.sh [BOARD.JSON]: a node on this machine, in ./run; the work behind `make run`. Ctrl-C ends it.
 set -euo pipefail
 maud=$PWD/out/linux-host/maud
 here=$PWD/run
+board=${1:-boards/linux-host/board.json}
 mkdir -p -m 0700 "$here"
 identity=(--root "$here/root" --passphrase-file "$here/passphrase")
 
@@ -17,7 +18,7 @@ fi
 # The usual port, or any free one when something already answers there.
 http='[::]:8008'
 if (exec 3<> /dev/tcp/127.0.0.1/8008) 2> /dev/null; then http='[::]:0'; fi
-coproc node { exec "$maud" run "${identity[@]}" --state "$here/state" --board boards/linux-host/board.json --http "$http"; }
+coproc node { exec "$maud" run "${identity[@]}" --state "$here/state" --board "$board" --http "$http"; }
 pid=$node_PID output=${node[0]}
 trap 'kill -TERM "$pid" 2> /dev/null || :' INT TERM
 
@@ -39,7 +40,7 @@ Try in another terminal, from this directory:
   # what it publishes, oldest first
   curl -s $address
 
-  # fetch the newest reading, and let GnuPG say who signed it
+  # fetch the newest readings, and let GnuPG say who signed them (the first file is full after a minute)
   (umask 077; mkdir -p run/gnupg); $maud export ${identity[*]} | gpg --homedir run/gnupg --import
   curl -s http://localhost:$port\$(curl -s $address | grep -o '/p2p/[^"]*/r-[^"]*' | tail -n 1) | gpg --homedir run/gnupg -d
 

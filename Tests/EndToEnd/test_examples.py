@@ -1,0 +1,91 @@
+"""What a newcomer does: `make run`, the commands it prints, examples/watch.sh."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import MAUD, PATIENCE, REPOSITORY, SIMULATOR, wait_until
+
+
+@pytest.fixture
+def start(tmp_path):
+    """scripts/run.sh in a directory that looks like the repository; its output so far, and the process."""
+    for name in ("boards", "examples"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    (tmp_path / "out/linux-host").mkdir(parents=True)
+    (tmp_path / "out/linux-host/maud").symlink_to(MAUD)
+    started = []
+
+    def run():
+        process = subprocess.Popen([REPOSITORY / "scripts/run.sh", SIMULATOR], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        started.append(process)
+        text = ""
+        while "Ctrl-C" not in text:
+            line = process.stdout.readline().decode()
+            assert line, f"run.sh ended: {process.stderr.read().decode()}"
+            text += line
+        return process, text
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def interrupt(process):
+    os.killpg(process.pid, signal.SIGINT)
+    return process.wait(PATIENCE)
+
+
+def test_make_run_and_the_commands_it_prints(start, tmp_path):
+    process, text = start()
+    fingerprint = re.search(r"fingerprint +([0-9a-f]{40})", text)[1]
+    assert (tmp_path / "run/passphrase").stat().st_mode & 0o777 == 0o600
+    commands = [line.strip() for line in text.splitlines() if re.match(r" +(curl|\(umask|\S+/maud )", line)]
+    assert len(commands) == 4
+
+    def shell(command):
+        return subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
+    wait_until(lambda: "/r-temperature-" in shell(commands[0]).stdout, "a reading in the listing")
+    shell(commands[1])
+    fetched = shell(commands[2])
+    assert fetched.returncode == 0 and '"ReadingBatch"' in fetched.stdout and "Good signature" in fetched.stderr, fetched.stderr
+    watch = subprocess.Popen(["bash", "-c", commands[3]], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True,
+                             env={**os.environ, "SECONDS_BETWEEN": "1"})
+    lines = [watch.stdout.readline() for _ in range(5)]
+    assert interrupt(watch) in (0, -signal.SIGINT, 130)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z\ttemperature\t[\d.]+ °C\n", line) for line in lines), lines
+    assert len(set(lines)) == 5, "watch.sh printed a reading twice"
+    assert interrupt(process) == 0
+    # A second time: the same identity, another port when the first is taken.
+    process, text = start()
+    other, again = start_beside(tmp_path, start)
+    assert fingerprint in text and again != re.search(r"localhost:(\d+)", text)[1]
+    assert interrupt(process) == 0 and interrupt(other) == 0
+
+
+def start_beside(tmp_path, start):
+    """A second node, of another directory, while the first runs."""
+    (tmp_path / "run").rename(tmp_path / "first")
+    process, text = start()
+    return process, re.search(r"localhost:(\d+)", text)[1]
+
+
+def test_watch_prints_nothing_that_its_key_did_not_sign(running, tmp_path, gnupg):
+    """A file of someone else in the node's directory is named on standard error and not printed."""
+    running.wait_for("^r-temperature", 1)
+    gnupg.new_key("someone")
+    forged = gnupg.run("--compress-algo", "none", "--output", "-", "--sign", input=b'{"chain":"forged","readings":[{"observationDate":"x","value":1}],"unitText":""}').stdout
+    (running.own / "r-temperature-999999999999.json.pgp").write_bytes(forged)
+    (tmp_path / "key").write_bytes(running.public_key())
+    wait_until(lambda: "r-temperature-999999999999.json.pgp" in running.names(), "the forged file's listing")
+    watch = subprocess.Popen([REPOSITORY / "examples/watch.sh", running.url(), tmp_path / "key"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    line = watch.stderr.readline().decode()
+    while "999999999999" not in line:
+        assert line, "watch.sh said nothing of the forged file"
+        line = watch.stderr.readline().decode()
+    time.sleep(0.2)
+    interrupt(watch)
+    assert b"forged" not in watch.stdout.read()
