@@ -9,6 +9,9 @@ endif
 include boards/$(BOARD)/board.mk
 
 BUILD := .build/embedded-$(MACHINE)
+# No clock is earlier than this: the day of the commit, so that a rebuild of it is the same octets.
+BUILD_TIME := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2> /dev/null))
+BUILD_DAY := $(if $(BUILD_TIME),-Xcc -DMAUD_BUILD_TIME=$(shell echo $$(($(BUILD_TIME) / 86400 * 86400)))LL)
 # What a board's Debian gives; besides headers and static libraries, what qemu-user needs to run the result.
 SYSROOT_SUITE := trixie
 SYSROOT_PACKAGES := libc6-dev libgcc-14-dev linux-libc-dev libgpgme-dev libsystemd-dev libsodium-dev libjansson-dev
@@ -19,7 +22,7 @@ SIZE_LIMIT := 460800
 
 firmware: packages-build $(if $(SYSROOT),packages-boards) $(SYSROOT) ## Build out/$(BOARD)/maud with Embedded Swift (BOARD=linux-host unless given)
 	$(SWIFT) build -c release --product maud --disable-local-rpath $(if $(TRIPLE),--triple $(TRIPLE)) --toolset $(TOOLSET) \
-	  --scratch-path $(BUILD) -Xlinker -Map=$(BUILD)/maud.map
+	  --scratch-path $(BUILD) $(BUILD_DAY) -Xlinker -Map=$(BUILD)/maud.map
 	@mkdir -p out/$(BOARD)
 	@$(OBJCOPY) --only-keep-debug $(BUILD)/release/maud out/$(BOARD)/maud.debug
 	@$(OBJCOPY) --strip-all --remove-section=.comment --add-gnu-debuglink=out/$(BOARD)/maud.debug $(BUILD)/release/maud out/$(BOARD)/maud
