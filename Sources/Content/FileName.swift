@@ -30,16 +30,30 @@ public struct FileName: Equatable, Sendable {
     public init(_ name: some Collection<UInt8>) throws(Defect) {
         if name.isEmpty { throw .empty }
         if name.count > Bounds.fileNameLength { throw .tooLong }
-        if name.first == 0x2E { throw .leadingDot }
-        for octet in name {
-            if octet == 0x2F || octet == 0x5C { throw .separator }
-            if octet < 0x20 || octet == 0x7F { throw .controlCharacter }
-        }
         let octets = Array(name)
-        let suffix = octets.suffix(4)
-        guard octets.count > 4, suffix.elementsEqual(Array<UInt8>(".pgp")) else { throw .notPGP }
-        guard FileName.isUTF8(octets) else { throw .notUTF8 }
+        if let defect = octets.withUnsafeBytes({ FileName.defect(of: $0) }) { throw defect }
         self.octets = octets
+    }
+
+    /// What is wrong with a name, or nil: the check alone, without a copy.
+    public static func defect(of name: UnsafeRawBufferPointer) -> Defect? {
+        if name.isEmpty { return .empty }
+        if name.count > Bounds.fileNameLength { return .tooLong }
+        if name[0] == 0x2E { return .leadingDot }
+        for octet in name {
+            if octet == 0x2F || octet == 0x5C { return .separator }
+            if octet < 0x20 || octet == 0x7F { return .controlCharacter }
+        }
+        guard name.count > 4, hasSuffix(name, ".pgp") else { return .notPGP }
+        return isUTF8(name) ? nil : .notUTF8
+    }
+
+    /// Whether the octets end so.
+    static func hasSuffix(_ octets: UnsafeRawBufferPointer, _ suffix: StaticString) -> Bool {
+        let count = suffix.utf8CodeUnitCount
+        guard octets.count >= count else { return false }
+        for index in 0..<count where octets[octets.count - count + index] != suffix.utf8Start[index] { return false }
+        return true
     }
 
     /// Checks a name given as text.
@@ -49,7 +63,7 @@ public struct FileName: Equatable, Sendable {
     public var description: String { octets.text }
 
     /// Whether the octets are UTF-8, C1 control characters (U+0080...U+009F) excluded.
-    private static func isUTF8(_ octets: [UInt8]) -> Bool {
+    private static func isUTF8(_ octets: UnsafeRawBufferPointer) -> Bool {
         var decoder = UTF8()
         var iterator = octets.makeIterator()
         while true {

@@ -50,6 +50,15 @@ public struct Fingerprint: Equatable, Sendable {
         self.init(hexadecimal: digits)
     }
 
+    /// The 20 octets.
+    public var octets: [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(Fingerprint.count)
+        withUnsafeBytes(of: (high.bigEndian, middle.bigEndian)) { out.append(contentsOf: $0) }
+        withUnsafeBytes(of: low.bigEndian) { out.append(contentsOf: $0) }
+        return out
+    }
+
     /// 40 lower-case hexadecimal digits, as the convention writes fingerprints.
     public var hexadecimal: [UInt8] {
         var out: [UInt8] = []

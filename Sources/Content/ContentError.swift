@@ -1,0 +1,52 @@
+import System
+
+/// Why the content store could not do what it was asked.
+public enum ContentError: Error {
+    /// An immutable file of that name is there already.
+    case exists(FileName)
+    /// The disk or the user's quota is full: free something and try again.
+    case noSpace(SystemError)
+    /// The directory holds as many files as it may: remove some and try again.
+    case directoryFull(limit: Int)
+    /// The file is larger than any may be.
+    case tooLarge(limit: Int)
+    /// The store has not read its directory yet, or was stopped.
+    case notReady
+    /// Too much is being written at once: try again when some of it is done.
+    case busy
+    /// Any other failure of the system.
+    case system(SystemError)
+
+    /// A failed job of the worker.
+    init(_ error: Int32, _ call: StaticString, _ name: FileName) {
+        let failure = SystemError(code: error, call: call, subject: name.description)
+        switch error {
+        case ErrorNumber.exists: self = .exists(name)
+        case ErrorNumber.noSpace, ErrorNumber.quota: self = .noSpace(failure)
+        default: self = .system(failure)
+        }
+    }
+
+    /// One clear clause for a person.
+    public var description: String {
+        switch self {
+        case .exists(let name): "\(name.description) exists already and never changes"
+        case .noSpace(let error): "no space left: \(error.description)"
+        case .directoryFull(let limit): "the directory holds \(limit) files, as many as it may"
+        case .tooLarge(let limit): "the file is larger than \(limit) octets"
+        case .notReady: "the content store is not ready"
+        case .busy: "too many files are being written at once"
+        case .system(let error): error.description
+        }
+    }
+
+    public var exitCode: ExitCode {
+        switch self {
+        case .exists: .cannotCreate
+        case .noSpace: .inputOutput
+        case .directoryFull, .tooLarge: .dataError
+        case .notReady, .busy: .temporary
+        case .system(let error): error.exitCode
+        }
+    }
+}
