@@ -18,7 +18,7 @@ let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", "gpgme", "gpg
 /// A library target with its tests beside it; imports point down only (see docs/architecture.md).
 func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, link: [LinkerSetting] = []) -> [Target] {
     let library = Target.target(name: name, dependencies: dependencies, swiftSettings: swift, linkerSettings: link)
-    let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: [.swiftLanguageMode(.v6)])
+    let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies, swiftSettings: [.swiftLanguageMode(.v6)])
     return tests ? [library, testing] : [library]
 }
 
@@ -33,6 +33,8 @@ let package = Package(
         .systemLibrary(name: "CJansson"),
         .systemLibrary(name: "CSystemd"),
         .target(name: "CVocabulary"), // vocab/vocabulary-1.jsonld in read-only data
+        // For tests only: no product contains it.
+        .target(name: "TestSupport", dependencies: ["CLinux"], path: "Tests/Support"),
         // Swift, lowest layer first.
     ]
     + layer("System", ["CLinux", "CSodium"], link: libraries)

@@ -53,11 +53,16 @@ int maud_spawn(const char *const *arguments, int *output) {
   if (pid == 0) {
     setpgid(0, 0);
     signal(SIGPIPE, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(null, 0) < 0 || dup2(p[1], 1) < 0 || dup2(null, 2) < 0) _exit(127);
     execvp(arguments[0], (char *const *)arguments);
     _exit(127);
   }
   int e = errno;
+  /* In the parent too: whoever comes first, the group exists when we return and can be killed. */
+  if (pid > 0) setpgid(pid, pid);
   close(null);
   close(p[1]);
   if (pid < 0) { close(p[0]); return -e; }

@@ -63,8 +63,12 @@ public enum Bounds {
     public static let actuators = 64
     /// Readings in one batch.
     public static let batchSize = 1000
-    /// What a file or a command may give as a reading, in octets.
+    /// What a command may print, in octets; one that prints more is killed.
     public static let readingText = 4096
+    /// Where in a file or in what a command printed the number must stand, in octets.
+    public static let readingStart = 128
+    /// Seconds after which a file that is still being read counts as timed out.
+    public static let readingSeconds = 10
     /// Seconds a command sensor may run.
     public static let commandSeconds = 30
     /// Words of a command, its path included.

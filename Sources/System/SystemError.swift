@@ -29,9 +29,11 @@ public enum ErrorNumber {
     public static let interrupted: Int32 = 4       // EINTR
     public static let inputOutput: Int32 = 5       // EIO
     public static let again: Int32 = 11            // EAGAIN, EWOULDBLOCK
+    public static let noDeviceOrAddress: Int32 = 6 // ENXIO
     public static let noMemory: Int32 = 12         // ENOMEM
     public static let accessDenied: Int32 = 13     // EACCES
     public static let exists: Int32 = 17           // EEXIST
+    public static let noDevice: Int32 = 19         // ENODEV
     public static let notDirectory: Int32 = 20     // ENOTDIR
     public static let isDirectory: Int32 = 21      // EISDIR
     public static let invalid: Int32 = 22          // EINVAL
@@ -43,6 +45,7 @@ public enum ErrorNumber {
     public static let nameTooLong: Int32 = 36      // ENAMETOOLONG
     public static let notEmpty: Int32 = 39         // ENOTEMPTY
     public static let loop: Int32 = 40             // ELOOP
+    public static let badMessage: Int32 = 74       // EBADMSG
     public static let messageSize: Int32 = 90      // EMSGSIZE
     public static let addressInUse: Int32 = 98     // EADDRINUSE
     public static let connectionRefused: Int32 = 111 // ECONNREFUSED

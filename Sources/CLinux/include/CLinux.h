@@ -166,4 +166,28 @@ int maud_worker_start(unsigned capacity, maud_worker **worker, int *event_fd);
 int maud_worker_submit(maud_worker *worker, struct maud_job *job);  /* 0, or -EAGAIN when full */
 struct maud_job *maud_worker_take(maud_worker *worker);             /* a finished job or NULL */
 void maud_worker_stop(maud_worker *worker);  /* finishes what is queued, joins the thread, frees the worker */
+
+/* ---- Sensors (sensors.c) ---- */
+/* Files whose reading may block (1-Wire converts for 750 ms, buses and network file systems wait), read on the worker:
+ * the first MAUD_READING_TEXT octets of each. Owned by the loop's thread except while its job is submitted. */
+enum { MAUD_READING_FILES = 3, MAUD_READING_TEXT = 128 };
+typedef struct maud_reading maud_reading;
+maud_reading *maud_reading_create(bool keep_open); /* keep_open: kernel attributes, read again through the descriptor */
+void maud_reading_free(maud_reading *reading);
+void maud_reading_clear(maud_reading *reading);                  /* forgets its files */
+int maud_reading_add(maud_reading *reading, const char *path);
+void maud_reading_link(maud_reading *reading, maud_reading *next); /* one job reads a whole chain; NULL ends it */
+struct maud_job *maud_reading_job(maud_reading *reading);         /* the job of the chain that begins here */
+unsigned maud_reading_count(const maud_reading *reading);
+int maud_reading_result(const maud_reading *reading, unsigned file);  /* octets read or -errno; none after a failure */
+const char *maud_reading_text(const maud_reading *reading, unsigned file);
+int64_t maud_reading_realtime(const maud_reading *reading);           /* when it was read */
+int64_t maud_reading_since_boot(const maud_reading *reading);
+/* GPIO lines (linux/gpio.h, uAPI v2): the descriptor of one line as input, and its value, 0 or 1. A test's fault of -1
+ * lets the first succeed without a chip; one of -1 or -2 makes the value 0 or 1. */
+enum { MAUD_GPIO_BIAS_NONE = 0, MAUD_GPIO_PULL_UP = 1, MAUD_GPIO_PULL_DOWN = 2 };
+int maud_gpio_open_input(const char *chip, unsigned line, bool active_low, int bias);
+int maud_gpio_read(int line);
+/* The octets of the request, for tests of its layout; 0 when there is no room. */
+size_t maud_gpio_request_octets(unsigned line, bool active_low, int bias, void *octets, size_t count);
 #endif
