@@ -19,11 +19,16 @@ public enum ContentError: Error {
 
     /// A failed job of the worker.
     init(_ error: Int32, _ call: StaticString, _ name: FileName) {
-        let failure = SystemError(code: error, call: call, subject: name.description)
-        switch error {
-        case ErrorNumber.exists: self = .exists(name)
-        case ErrorNumber.noSpace, ErrorNumber.quota: self = .noSpace(failure)
-        default: self = .system(failure)
+        if error == ErrorNumber.exists { self = .exists(name) } else {
+            self.init(SystemError(code: error, call: call, subject: name.description))
+        }
+    }
+
+    /// A failed system call: a full disk is told apart, because something can be done about it.
+    init(_ error: SystemError) {
+        switch error.code {
+        case ErrorNumber.noSpace, ErrorNumber.quota: self = .noSpace(error)
+        default: self = .system(error)
         }
     }
 

@@ -38,7 +38,7 @@ public enum ContentFile {
             let path = root + "/" + own.description
             _ = try check(maud_store_directory_open(Files.currentDirectory, path, &handle), "open", path)
             if let handle { return handle }
-        } catch { throw .system(error) }
+        } catch { throw ContentError(error) }
         throw .system(SystemError(code: ErrorNumber.noMemory, call: "malloc"))
     }
 
@@ -60,7 +60,7 @@ public enum ContentFile {
                 maud_store_directory_raise(handle, status.modification_time)
             }
         } while !scan.pointee.is_complete
-        if scan.pointee.outcome.error != 0 { throw .system(SystemError(code: scan.pointee.outcome.error, call: "readdir")) }
+        if scan.pointee.outcome.error != 0 { throw ContentError(SystemError(code: scan.pointee.outcome.error, call: "readdir")) }
         return count
     }
 

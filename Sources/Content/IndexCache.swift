@@ -89,10 +89,10 @@ extension Store {
     /// Writes the cache when everything is examined and something is new, or when much is.
     func saveCacheIfDue() {
         guard changesSinceSave > 0, !isSaving, state != nil, changesSinceSave >= Store.changesBeforeSave || (!isExamining && !isSavedOnce && scans.isEmpty && !isScanning) else { return }
+        changesSinceSave = 0
+        isSavedOnce = true
         guard let (handle, job) = cacheJob() else { return }
         isSaving = true
-        isSavedOnce = true
-        changesSinceSave = 0
         let finish = { [unowned(unsafe) self] in
             free(job)
             maud_store_directory_close(handle)
@@ -153,7 +153,10 @@ extension Store {
         var count: UInt32 = 0
         for position in 0..<table.count {
             let index = table.record(named: position), record = table[index].pointee
-            guard record.audience != Audiences.unknown, record.flags.isDisjoint(with: [.pending, .examining, .cached]), record.changeTime < youngest else { continue }
+            guard record.audience != Audiences.unknown, record.flags.isDisjoint(with: [.pending, .examining, .cached]), record.changeTime < youngest else {
+                noteChange() // for the next time
+                continue
+            }
             bytes.append(number: UInt64(bitPattern: record.size), 8)
             bytes.append(number: UInt64(bitPattern: record.modificationTime), 8)
             bytes.append(number: UInt64(bitPattern: record.changeTime), 8)

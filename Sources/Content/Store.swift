@@ -90,7 +90,7 @@ public final class Store {
         do {
             try Store.makeOwnDirectory(root, own)
             if let state { try Files.makeDirectory(state) }
-        } catch { throw .system(error) }
+        } catch { throw ContentError(error) }
     }
 
     /// Makes `<root>/<fpr>`, durably.
@@ -114,7 +114,7 @@ public final class Store {
                 if let fingerprint = Store.fingerprint(name), fingerprint != own { follow(fingerprint) }
                 return true
             }
-        } catch { throw .system(error) }
+        } catch { throw ContentError(error) }
         loadCache()
         pump()
     }

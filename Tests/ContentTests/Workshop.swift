@@ -47,9 +47,9 @@ final class Workshop {
     private static nonisolated(unsafe) var counter = 0
 
     /// - Parameter kernel: a clock that the test sets; the kernel's own when left out.
-    init(kernel: SimulatedClock? = nil, floor: Int64 = 0, limits: Store.Limits = Store.Limits(), prepare: (String) throws -> Void = { _ in }) throws {
+    init(in base: String = "/tmp", kernel: SimulatedClock? = nil, floor: Int64 = 0, limits: Store.Limits = Store.Limits(), prepare: (String) throws -> Void = { _ in }) throws {
         Workshop.counter += 1
-        path = "/tmp/maud-content-\(maud_process_id())-\(Workshop.counter)-\(Random.octets(4).map { String($0) }.joined())"
+        path = base + "/maud-content-\(maud_process_id())-\(Workshop.counter)-\(Random.octets(4).map { String($0) }.joined())"
         try Files.makeDirectory(path)
         try Files.makeDirectory(path + "/root")
         try prepare(path + "/root")
