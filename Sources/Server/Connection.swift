@@ -43,6 +43,9 @@ final class Connection: StreamOwner {
     /// Whether it may be closed to make room: nothing of a request or of a response would be lost.
     var isIdle: Bool { (state == .idle || state == .draining) && !isRefused }
 
+    /// Octets of requests that wait in memory.
+    var keptOctets: Int { pending.capacity }
+
     /// The listing that is being sent.
     var listing: Listing? { transmission?.body.listing }
 

@@ -1,3 +1,4 @@
+import Content
 import System
 
 /// How the place where a page ends is written in a `Link`: `<nanoseconds since 1970>-<sha256>` of its last entry. It

@@ -1,4 +1,5 @@
 import CLinux
+import Content
 import HTTP
 import System
 

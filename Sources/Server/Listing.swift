@@ -1,4 +1,5 @@
 import CLinux
+import Content
 import JSON
 import OpenPGP
 import System
@@ -93,6 +94,8 @@ final class Listing {
 /// that are outdated but still being sent included.
 final class ListingCache {
     private var listings: [Listing] = []
+
+    var count: Int { listings.count }
 
     /// The current listing of a directory, if it is rendered. An outdated one is let go: it lives on in the
     /// responses that are being sent from it.

@@ -1,3 +1,4 @@
+import Content
 import HTTP
 import OpenPGP
 import System
@@ -8,10 +9,7 @@ extension Connection {
     func respond(to head: RequestHead, in octets: UnsafeRawBufferPointer) {
         guard head.method != .unknown else { return respond(.notImplemented) }
         guard !head.hasUnknownExpectation else { return respond(.expectationFailed) }
-        let route: Route?
-        do throws(PathSegments.Defect) {
-            route = try Route.parse(head.path.octets(of: octets), name: server.output)
-        } catch { return respond(.badRequest) }
+        let route = Route.parse(head.path.octets(of: octets), name: server.output)
         guard head.method != .known else { return respond(route == nil ? .notFound : .methodNotAllowed) }
         guard !head.hasContent else { return respond(.contentTooLarge) }
         guard let route, let directory = server.store.directory(route.fingerprint) else { return respond(.notFound) }

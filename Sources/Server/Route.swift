@@ -18,31 +18,23 @@ struct Route: Equatable {
     /// The decoded name lies at the start of the memory that the path was decoded into.
     var nameCount = 0
 
-    /// Reads a path; nil when it has none of the three shapes. Fingerprints and hashes are lower case: each thing has
-    /// one address, and everything else is not there.
+    /// Reads a path; nil when it has none of the three shapes or is malformed. Fingerprints and hashes are lower case: each
+    /// thing has one address, and everything else is not there.
     ///
     /// - Parameter name: memory that the file's name is decoded into, at least as long as the path.
-    static func parse(_ path: UnsafeRawBufferPointer, name: UnsafeMutableRawBufferPointer) throws(PathSegments.Defect) -> Route? {
+    static func parse(_ path: UnsafeRawBufferPointer, name: UnsafeMutableRawBufferPointer) -> Route? {
+        do throws(PathSegments.Defect) { return try read(path, name) } catch { return nil }
+    }
+
+    private static func read(_ path: UnsafeRawBufferPointer, _ name: UnsafeMutableRawBufferPointer) throws(PathSegments.Defect) -> Route? {
         var segments = PathSegments(path)
-        let isPeerToPeer = try segments.next(into: name) == 3 && name[0] == 0x70 && name[1] == 0x32 && name[2] == 0x70
-        // The rest is decoded even when the shape is wrong already: a malformed path is malformed under any prefix.
-        var fingerprint: Fingerprint?
-        if let count = try segments.next(into: name), isPeerToPeer { fingerprint = Route.fingerprint(UnsafeRawBufferPointer(rebasing: name[0..<count])) }
-        guard let nameCount = try segments.next(into: name) else {
-            guard let fingerprint else { return nil }
-            return Route(kind: .listing, fingerprint: fingerprint)
-        }
+        guard try segments.next(into: name) == 3, name[0] == 0x70, name[1] == 0x32, name[2] == 0x70 else { return nil }
+        guard let digits = try segments.next(into: name), let fingerprint = fingerprint(UnsafeRawBufferPointer(rebasing: name[0..<digits])) else { return nil }
+        guard let nameCount = try segments.next(into: name) else { return Route(kind: .listing, fingerprint: fingerprint) }
         let rest = UnsafeMutableRawBufferPointer(rebasing: name[nameCount...])
-        guard let hashCount = try segments.next(into: rest) else {
-            guard let fingerprint else { return nil }
-            return Route(kind: .file, fingerprint: fingerprint, nameCount: nameCount)
-        }
-        let sum = Route.versionHash(UnsafeRawBufferPointer(rebasing: rest[0..<hashCount]))
-        let suffix = Route.versionSuffix(UnsafeRawBufferPointer(rebasing: name[0..<nameCount]))
-        let unused = UnsafeMutableRawBufferPointer(rebasing: rest[hashCount...])
-        var isTooDeep = false
-        while try segments.next(into: unused) != nil { isTooDeep = true }
-        guard let fingerprint, let sum, suffix > 0, !isTooDeep else { return nil }
+        guard let hashCount = try segments.next(into: rest) else { return Route(kind: .file, fingerprint: fingerprint, nameCount: nameCount) }
+        let suffix = versionSuffix(UnsafeRawBufferPointer(rebasing: name[0..<nameCount]))
+        guard let sum = versionHash(UnsafeRawBufferPointer(rebasing: rest[0..<hashCount])), suffix > 0, segments.isAtEnd else { return nil }
         return Route(kind: .version(sum), fingerprint: fingerprint, nameCount: nameCount - suffix)
     }
 

@@ -1,3 +1,4 @@
+import Content
 import EventLoop
 import HTTP
 import OpenPGP

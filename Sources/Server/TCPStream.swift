@@ -15,11 +15,7 @@ public final class TCPStream: Stream {
     /// Takes an accepted, non-blocking socket, and closes it when the loop cannot watch it.
     public init(owning socket: consuming FileDescriptor, from address: maud_address, loop: EventLoop) throws(SystemError) {
         let number = socket.rawValue
-        var prefix: UInt64 = 0
-        withUnsafeBytes(of: address.octets) { octets in
-            for index in 0..<(address.is_ipv6 != 0 ? 8 : 4) { prefix = prefix << 8 | UInt64(octets[index]) }
-        }
-        network = Network(prefix: prefix, isIPv6: address.is_ipv6 != 0)
+        network = Network(address)
         self.loop = loop
         self.socket = number
         try loop.add(number, .read) { [unowned(unsafe) self] _ in owner?.streamIsReady() }
@@ -60,5 +56,16 @@ public final class TCPStream: Stream {
     private func progress(_ result: Int) -> StreamProgress {
         if result > 0 { return .octets(result) }
         return result == Int(-ErrorNumber.again) || result == Int(-ErrorNumber.interrupted) ? .blocked : .failed
+    }
+}
+
+extension Network {
+    init(_ address: maud_address) {
+        isIPv6 = address.is_ipv6 != 0
+        var prefix: UInt64 = 0
+        withUnsafeBytes(of: address.octets) { octets in
+            for index in 0..<(address.is_ipv6 != 0 ? 8 : 4) { prefix = prefix << 8 | UInt64(octets[index]) }
+        }
+        self.prefix = prefix
     }
 }

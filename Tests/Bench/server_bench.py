@@ -36,10 +36,10 @@ def free_port():
 
 
 def fill(directory):
-    """1,000 files of 1 KiB that look like public OpenPGP files: a one-pass signature packet comes first."""
+    """1,000 files of 1 KiB that look like public OpenPGP files: one-pass signature, then literal data."""
     os.makedirs(directory)
     for number in range(FILES):
-        body = bytes([0x90, 0x0D, 3, 0, 8, 22]) + hashlib.sha256(b"%d" % number).digest() * 32
+        body = bytes([0xC4, 13, 3, 0, 8, 22, 1, 2, 3, 4, 5, 6, 7, 8, 1, 0xCB, 0xFF, 0, 0, 3, 0xEB, 0x62, 0, 0, 0, 0, 0]) + hashlib.sha256(b"%d" % number).digest() * 32
         path = os.path.join(directory, "r-temperature-%012d.json.pgp" % number)
         with open(path, "wb") as f:
             f.write(body[:1024])
@@ -128,8 +128,13 @@ def main():
     good = True
     try:
         listing_path, file_path = f"/p2p/{FINGERPRINT}", f"/p2p/{FINGERPRINT}/{name}"
-        status, listing = wait_for(port, listing_path)
-        assert status == 200 and len(json.loads(listing)) == FILES, (status, listing[:200])
+        for _ in range(200):
+            status, listing = wait_for(port, listing_path)
+            if status == 200 and len(json.loads(listing)) == FILES:
+                break
+            time.sleep(0.05)
+        else:
+            sys.exit(f"the listing has not {FILES} files: {status} {listing[:200]}")
         with open(os.path.join(root, "listing"), "wb") as f:
             f.write(listing)
         processes.append(start_nginx(work, root, nginx_port))
