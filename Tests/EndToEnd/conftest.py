@@ -58,4 +58,9 @@ def shim(tmp_path_factory):
     return library
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount or to read another process's memory")
+def can_mount():
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to read another process's memory")
+needs_mount = pytest.mark.skipif(not can_mount(), reason="needs root and the right to mount")

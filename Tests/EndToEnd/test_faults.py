@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import needs_root
+from conftest import needs_mount
 from harness import SIMULATOR, one_sentence, wait_until
 
 
@@ -107,7 +107,7 @@ def test_a_wrong_address(node, address):
     one_sentence(result, "usage")
 
 
-@needs_root
+@needs_mount
 def test_gpg_missing(node, tmp_path):
     """A machine without gpg: its program is hidden by an empty directory over the one it lies in, for the node alone."""
     empty = tmp_path / "empty"
@@ -119,7 +119,7 @@ def test_gpg_missing(node, tmp_path):
     assert list(node.runtime.iterdir()) == []
 
 
-@needs_root
+@needs_mount
 def test_a_directory_that_cannot_be_written(node, tmp_path):
     """Read-only as a file system is: root may write anywhere else."""
     before = snapshot(node)
@@ -138,7 +138,7 @@ def test_a_directory_that_cannot_be_written(node, tmp_path):
     one_sentence(result, "cannotCreate")
 
 
-@needs_root
+@needs_mount
 def test_a_full_disk(make_node, gnupg, tmp_path):
     """Half-written files are removed, what was there stays, readings give way, and the node lives on."""
     disk = tmp_path / "disk"

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import needs_root
+from conftest import needs_mount, needs_root
 from harness import FIXTURES, one_sentence, wait_until
 from openpgp import s2k_of_account, secret_numbers, tags
 
@@ -212,7 +212,7 @@ def test_a_core_dump_holds_neither_passphrase_nor_secret_key(running, gnupg, tmp
         assert number.hex().encode() not in core.lower()
 
 
-@needs_root
+@needs_mount
 def test_with_swap_on_a_disk_keys_in_the_working_directory_are_protected(node, tmp_path):
     swaps = tmp_path / "swaps"
     swaps.write_text("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/sda2                               partition\t1048572\t\t0\t\t-2\n")
