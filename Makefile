@@ -1,4 +1,5 @@
 # maud: `make help` lists the targets.
+SHELL := /bin/bash
 SWIFT ?= swift
 BOARD ?= linux-host
 BOARDS := $(sort $(patsubst boards/%/board.mk,%,$(wildcard boards/*/board.mk)))
@@ -48,7 +49,8 @@ check-embedded: ## Build the daemon for this machine as Embedded Swift, all the 
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 
 test-units: packages-build ## Build regular Swift and run every layer's own tests
-	$(SWIFT) test --quiet
+	@# The node's own log lines would hide the test runner's.
+	set -o pipefail; $(SWIFT) test --quiet --disable-xctest 2>&1 | { grep -v '^event=' || true; }
 
 test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
 	$(PYTEST) -q Tests/EndToEnd $(TESTS)
