@@ -95,35 +95,44 @@ public final class Directory {
 
     /// Opens a file for reading, to serve it under the sum of its entry.
     ///
-    /// Nil when it is not the file that was indexed: it was removed, or changed a moment ago; then it is examined again,
-    /// and a later `entry` is right. The corresponding C functions are `openat` and `fstat`.
+    /// While a file is being replaced (fsync may take half a second) it is opened as the version that it already is. Nil when it
+    /// is gone altogether: then it is examined again, and a later `entry` is right. The corresponding C functions are
+    /// `openat` and `fstat`.
     public func openFile(_ entry: Entry) -> FileDescriptor? {
         let table = entry.isVersion ? versions : files
         guard Int(entry.index) < table.capacity, table[entry.index].pointee.flags.contains(.listed), table[entry.index].pointee.sum == entry.sum else { return nil }
-        let path = path(entry.index, in: table)
+        var isOther = false
+        if let file = open(path(entry.index, in: table), table[entry.index], &isOther) { return file }
+        guard isOther else { return nil }
+        store.changed(self, table, entry.index)
+        return entry.isVersion ? nil : open(path(entry.index, in: table, asVersion: true), table[entry.index], &isOther)
+    }
+
+    /// Opens a file when it is the one of the record; `isOther` says that there is another, or none.
+    private func open(_ path: [UInt8], _ record: UnsafeMutablePointer<Record>, _ isOther: inout Bool) -> FileDescriptor? {
         let raw = path.withUnsafeBufferPointer { bytes in
             bytes.withMemoryRebound(to: CChar.self) { maud_openat(descriptor, $0.baseAddress, Int32(MAUD_READ | MAUD_NOFOLLOW | MAUD_NONBLOCK), 0) }
         }
         if raw < 0 {
-            if raw == -ErrorNumber.notFound { store.changed(self, table, entry.index) }
+            isOther = raw == -ErrorNumber.notFound
             return nil
         }
         let file = FileDescriptor(owning: raw)
         var status = maud_status()
-        guard maud_fstat(raw, &status) == 0, status.kind == UInt32(MAUD_FILE_REGULAR), table[entry.index].pointee.matches(status) else {
-            store.changed(self, table, entry.index)
+        guard maud_fstat(raw, &status) == 0, status.kind == UInt32(MAUD_FILE_REGULAR), record.pointee.matches(status) else {
+            isOther = true
             return nil
         }
         return file
     }
 
     /// The path of a record, relative to the directory, with a NUL: `name`, or `name.versions/<sum>[.pgp]`.
-    func path(_ index: UInt16, in table: Table) -> [UInt8] {
+    func path(_ index: UInt16, in table: Table, asVersion: Bool = false) -> [UInt8] {
         var path: [UInt8] = []
         let name = table.name(index)
         path.reserveCapacity(name.count + 80)
         path.append(contentsOf: name)
-        if table === versions {
+        if table === versions || asVersion {
             path.append(".versions/")
             table[index].pointee.sum.withBytes { path.append(hexadecimal: $0) }
             if !table[index].pointee.flags.contains(.bare) { path.append(".pgp") }

@@ -1,3 +1,4 @@
+import CLinux
 import HTTP
 import System
 import Testing
@@ -111,6 +112,19 @@ import Testing
         let response = try #require(stream.responses().first)
         #expect(response.fields["date"] == nil && response.fields["last-modified"] == "Tue, 14 Nov 2023 22:13:20 GMT")
         server.close()
+    }
+
+    /// Between the rename and the fsync of the directory the index still has the old file, which is a version by then.
+    @Test func aFileThatIsBeingReplaced() throws {
+        let harness = try harness()
+        let path = harness.root + "/" + Harness.fingerprint + "/a.pgp", here = Files.currentDirectory
+        try Files.makeDirectory(path + ".versions")
+        #expect(maud_linkat(here, path, here, path + ".versions/\(SHA256Sum(of: small).hexadecimal.text).pgp") == 0)
+        try Files.write(publicFile(1024, seed: 77), to: path + ".new")
+        #expect(maud_renameat(here, path + ".new", here, path) == 0)
+        let response = try harness.request("GET", harness.base + "/a.pgp")
+        #expect(response.status == 200 && response.body == small)
+        #expect(response.fields["etag"] == "\"\(SHA256Sum(of: small).hexadecimal.text)\"")
     }
 
     @Test func aFileThatIsGoneIs503() throws {
