@@ -9,17 +9,17 @@ extension Actuator {
             "name", "title", "type", "source", "unitCode", "unitText", "minimum", "maximum", "decimals", "step", "safe", "audience",
         ])
         name = try object.required("name").name()
-        title = try object.required("title").text(1...64)
+        title = try object.text("title", 1...64)
         kind = try object.required("type").choice(["switch", "level"]) == 0 ? .switching : .level
         source = try ActuatorSource(object.required("source"), kind: kind)
         unitCode = try object["unitCode"]?.unitCode() ?? "C62"
-        unitText = try object["unitText"]?.text(1...16) ?? ""
-        decimals = Int(try object["decimals"]?.integer(0...9) ?? 0)
-        minimum = try object["minimum"]?.scaled(decimals) ?? 0
-        maximum = try object["maximum"]?.scaled(decimals) ?? Decimal.one.scaled(decimals) ?? 1
+        unitText = try object.optionalText("unitText", 1...16)
+        decimals = Int(try object.integer("decimals", 0...9, default: 0))
+        minimum = try object.scaled("minimum", decimals, default: 0)
+        maximum = try object.scaled("maximum", decimals, default: 1)
         step = try object["step"]?.scaledPositive(decimals) ?? Decimal.one.scaled(decimals) ?? 1
         safe = try object["safe"]?.scaled(decimals) ?? minimum
-        audience = if let audience = object["audience"] { try Audience(audience) } else { .group("controllers") }
+        audience = try object.audience(default: .group("controllers"))
         if kind == .switching { try requireSwitch(object) }
         try requireOrder(object, value)
     }
@@ -52,7 +52,7 @@ extension ActuatorSource {
             self = .gpioLine(chip: line.chip, line: line.line, activeLow: line.activeLow)
         case 1:
             try object.allow(["type", "name"])
-            self = .led(name: try object.required("name").label())
+            self = .led(name: try object.label("name"))
         default:
             try object.allow(["type"])
             self = .simulator

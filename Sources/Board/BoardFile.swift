@@ -38,14 +38,17 @@ extension Board {
         let top = try JSONDocument(octets, limit: Bounds.boardFileSize).top.object()
         try top.allow(["$schema", "name", "description", "model", "sensors", "actuators", "quota", "versions"])
         _ = try top["$schema"]?.text(0...255, controls: true)
-        name = try top.required("name").text(1...64)
-        description = try top["description"]?.text(1...500) ?? ""
-        model = try top["model"]?.text(1...64) ?? ""
-        quota = try top["quota"]?.integer(1_048_576...1_099_511_627_776, unit: "bytes") ?? 67_108_864
-        let versions = try top["versions"]?.object()
-        try versions?.allow(["count", "bytes"])
-        versionCount = Int(try versions?["count"]?.integer(0...1000) ?? Int64(Bounds.versionsPerFile))
-        versionOctets = try versions?["bytes"]?.integer(0...1_073_741_824, unit: "bytes") ?? Int64(Bounds.versionOctetsPerFile)
+        name = try top.text("name", 1...64)
+        description = try top.optionalText("description", 1...500)
+        model = try top.optionalText("model", 1...64)
+        quota = try top.integer("quota", 1_048_576...1_099_511_627_776, unit: "bytes", default: 67_108_864)
+        versionCount = Bounds.versionsPerFile
+        versionOctets = Int64(Bounds.versionOctetsPerFile)
+        if let versions = try top["versions"]?.object() {
+            try versions.allow(["count", "bytes"])
+            versionCount = Int(try versions.integer("count", 0...1000, default: Int64(versionCount)))
+            versionOctets = try versions.integer("bytes", 0...1_073_741_824, unit: "bytes", default: versionOctets)
+        }
         sensors = []
         actuators = []
         if let list = try top["sensors"]?.array(count: 0...Bounds.sensors) {
@@ -59,14 +62,19 @@ extension Board {
 
     /// The complaint is at the second of two equal names.
     private func requireUniqueNames(_ top: JSONObject) throws(JSONError) {
-        let names = sensors.map { Array($0.name.utf8) } + actuators.map { Array($0.name.utf8) }
-        for second in names.indices {
-            guard names[..<second].contains(names[second]) else { continue }
-            let isSensor = second < sensors.count
-            let list = try top.required(isSensor ? "sensors" : "actuators").array()
-            guard let thing = list[isSensor ? second : second - sensors.count] else { continue }
-            throw try thing.object().required("name").error(.invalid, "is the name of another sensor or actuator")
+        for second in 0..<sensors.count + actuators.count {
+            for first in 0..<second where name(of: first).utf8.elementsEqual(name(of: second).utf8) {
+                let isSensor = second < sensors.count
+                let list = try top.required(isSensor ? "sensors" : "actuators").array()
+                guard let thing = list[isSensor ? second : second - sensors.count] else { return }
+                throw try thing.object().required("name").error(.invalid, "is the name of another sensor or actuator")
+            }
         }
+    }
+
+    /// Sensors first, then actuators.
+    private func name(of index: Int) -> String {
+        index < sensors.count ? sensors[index].name : actuators[index - sensors.count].name
     }
 }
 
@@ -94,10 +102,11 @@ extension Audience {
 extension Retention {
     /// All keys have defaults, and so has the whole.
     init(_ value: JSONValue?) throws(JSONError) {
-        let object = try value?.object()
-        try object?.allow(["count", "days", "bytes"])
-        count = Int(try object?["count"]?.integer(1...9000) ?? 1000)
-        days = Int(try object?["days"]?.integer(1...36_500) ?? 30)
-        octets = try object?["bytes"]?.integer(4096...1_099_511_627_776, unit: "bytes") ?? 8_388_608
+        self.init(count: 1000, days: 30, octets: 8_388_608)
+        guard let object = try value?.object() else { return }
+        try object.allow(["count", "days", "bytes"])
+        count = Int(try object.integer("count", 1...9000, default: Int64(count)))
+        days = Int(try object.integer("days", 1...36_500, default: Int64(days)))
+        octets = try object.integer("bytes", 4096...1_099_511_627_776, unit: "bytes", default: octets)
     }
 }

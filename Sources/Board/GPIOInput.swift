@@ -10,7 +10,7 @@ final class GPIOInput {
     private var descriptor: Int32 = -1
 
     init(chip: String, line: Int, activeLow: Bool, bias: GPIOBias, paths: SensorPaths) {
-        path = "\(paths.dev)/\(chip)"
+        path = joined(paths.dev, "/", chip)
         self.line = UInt32(line)
         self.activeLow = activeLow
         self.bias = switch bias {

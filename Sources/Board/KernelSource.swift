@@ -19,30 +19,36 @@ final class KernelSource {
         switch source {
         case .thermalZone(let zone):
             form = .number(exponent: -3)
-            file = KernelFile(limit: 64) { "\(paths.sys)/class/thermal/thermal_zone\(zone)/temp" }
+            file = KernelFile(limit: 64) { joined(paths.sys, "/class/thermal/thermal_zone", KernelSource.decimal(zone), "/temp") }
         case .thermalZoneType(let type):
             form = .number(exponent: -3)
             file = KernelFile(limit: 64) {
-                DeviceSearch.find(type, attribute: "type", prefix: "thermal_zone", in: paths.sys + "/class/thermal").map { $0 + "/temp" }
+                DeviceSearch.find(type, attribute: "type", prefix: "thermal_zone", in: joined(paths.sys, "/class/thermal")).map { joined($0, "/temp") }
             }
         case .hardwareMonitor(let chip, let channel):
             let kind = HardwareMonitorKind(Array(channel.utf8.prefix { !isDigit($0) }))
             form = .number(exponent: kind?.exponent ?? 0)
             file = KernelFile(limit: 64) {
-                DeviceSearch.find(chip, attribute: "name", prefix: "hwmon", in: paths.sys + "/class/hwmon").map { "\($0)/\(channel)_input" }
+                DeviceSearch.find(chip, attribute: "name", prefix: "hwmon", in: joined(paths.sys, "/class/hwmon")).map { joined($0, "/", channel, "_input") }
             }
         case .powerSupply(let supply, let attribute):
             form = .number(exponent: PowerSupplyAttribute.exponent(of: attribute))
-            file = KernelFile(limit: 64) { "\(paths.sys)/class/power_supply/\(supply)/\(attribute)" }
+            file = KernelFile(limit: 64) { joined(joined(paths.sys, "/class/power_supply/", supply, "/"), "", attribute) }
         case .load(let minutes):
             form = .word(minutes == 1 ? 0 : minutes == 5 ? 1 : 2)
-            file = KernelFile(limit: 64) { paths.proc + "/loadavg" }
+            file = KernelFile(limit: 64) { joined(paths.proc, "/loadavg") }
         case .memory(let field):
             form = .line(Array(field.utf8))
             // All of it: a page holds twice the lines that there are.
-            file = KernelFile(limit: 4096) { paths.proc + "/meminfo" }
+            file = KernelFile(limit: 4096) { joined(paths.proc, "/meminfo") }
         default: return nil
         }
+    }
+
+    private static func decimal(_ number: Int) -> String {
+        var text: [UInt8] = []
+        text.append(decimal: Int64(number))
+        return text.text
     }
 
     var isPresent: Bool { file.isPresent }

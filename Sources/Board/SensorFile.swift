@@ -10,13 +10,13 @@ extension Sensor {
             "period", "batch", "deadBand", "audience", "retention", "optional",
         ])
         name = try object.required("name").name()
-        title = try object.required("title").text(1...64)
+        title = try object.text("title", 1...64)
         let property = try object.required("property")
         _ = try property.choice(Sensor.properties)
         self.property = try property.string().text
         unitCode = try object.required("unitCode").unitCode()
-        unitText = try object.required("unitText").text(1...16)
-        decimals = Int(try object["decimals"]?.integer(0...9) ?? 3)
+        unitText = try object.text("unitText", 1...16)
+        decimals = Int(try object.integer("decimals", 0...9, default: 3))
         let minimum = try object.required("minimum").scaled(decimals), maximum = try object.required("maximum").scaled(decimals)
         self.minimum = minimum
         self.maximum = maximum
@@ -27,10 +27,10 @@ extension Sensor {
         // Milliseconds: what epoll_wait can time.
         let seconds = try object["period"]?.decimal(Decimal(1, exponent: -1), Decimal(86_400), unit: "seconds")
         period = (seconds?.scaled(3) ?? 10_000) * 1_000_000
-        batch = Int(try object["batch"]?.integer(1...Int64(Bounds.batchSize)) ?? 6)
-        audience = if let audience = object["audience"] { try Audience(audience) } else { .group("viewers") }
+        batch = Int(try object.integer("batch", 1...Int64(Bounds.batchSize), default: 6))
+        audience = try object.audience(default: .group("viewers"))
         retention = try Retention(object["retention"])
-        isOptional = try object["optional"]?.boolean() ?? false
+        isOptional = try object.boolean("optional")
     }
 
     /// The vocabulary's quantities, the individuals that `property` may name.
@@ -84,14 +84,14 @@ extension SensorSource {
 
     private static func thermalZone(of object: JSONObject) throws(JSONError) -> SensorSource {
         try object.allow(["type", "zone", "zoneType"])
-        guard let type = object["zoneType"] else { return .thermalZone(Int(try object["zone"]?.integer(0...255) ?? 0)) }
+        guard let type = object["zoneType"] else { return .thermalZone(Int(try object.integer("zone", 0...255, default: 0))) }
         if object["zone"] != nil { throw type.error(.invalid, "cannot be together with zone") }
         return .thermalZoneType(try type.label())
     }
 
     private static func hardwareMonitor(of object: JSONObject) throws(JSONError) -> SensorSource {
         try object.allow(["type", "chip", "channel"])
-        let chip = try object.required("chip").label()
+        let chip = try object.label("chip")
         let value = try object.required("channel")
         let channel = try value.string()
         let digits = channel.reversed().prefix { isDigit($0) }.count
@@ -104,7 +104,7 @@ extension SensorSource {
 
     private static func industrialIO(of object: JSONObject) throws(JSONError) -> SensorSource {
         try object.allow(["type", "device", "channel", "scale", "offset"])
-        let device = try object.required("device").label()
+        let device = try object.label("device")
         let value = try object.required("channel")
         let channel = try value.string()
         let rest = channel.dropFirst(3)
@@ -128,7 +128,7 @@ extension SensorSource {
 
     private static func powerSupply(of object: JSONObject) throws(JSONError) -> SensorSource {
         try object.allow(["type", "supply", "attribute"])
-        let supply = try object.required("supply").label()
+        let supply = try object.label("supply")
         let attribute = try object.required("attribute")
         _ = try attribute.choice(PowerSupplyAttribute.names)
         return .powerSupply(supply: supply, attribute: try attribute.string().text)

@@ -13,6 +13,16 @@ public struct SensorPaths: Sendable {
     }
 }
 
+/// Parts of a path, one after the other. Not interpolation, which takes a kilobyte each time.
+@inline(never)
+func joined(_ a: String, _ b: StaticString, _ c: String = "", _ d: StaticString = "") -> String {
+    var octets = Array(a.utf8)
+    octets.append(b)
+    octets.append(contentsOf: c.utf8)
+    octets.append(d)
+    return octets.text
+}
+
 /// Devices of a class in sysfs, found by what one of their files says: numbers change from boot to boot.
 enum DeviceSearch {
     /// The path of the device `prefix`N in `directory` with the least N whose file `attribute` holds `name`; nil without one.
@@ -23,8 +33,8 @@ enum DeviceSearch {
             try Files.forEachName(inDirectory: list.rawValue) { (entry) throws(SystemError) in
                 let entry = String(cString: entry)
                 guard let number = number(of: entry, prefix: prefix), number < found?.number ?? Int.max else { return true }
-                let path = directory + "/" + entry
-                if has(path + "/\(attribute)", name) { found = (number, path) }
+                let path = joined(directory, "/", entry)
+                if has(joined(joined(path, "/"), attribute), name) { found = (number, path) }
                 return true
             }
         } catch { return nil }

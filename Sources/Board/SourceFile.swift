@@ -7,7 +7,7 @@ extension SensorSource {
         try object.allow(["type", "chip", "line", "activeLow", "bias"])
         let biases: [GPIOBias] = [.none, .pullUp, .pullDown]
         let line = try GPIOLineKeys(object)
-        let bias = biases[try object["bias"]?.choice(["none", "pullUp", "pullDown"]) ?? 0]
+        let bias = biases[try object.choice("bias", ["none", "pullUp", "pullDown"], default: 0)]
         return .gpioLine(chip: line.chip, line: line.line, activeLow: line.activeLow, bias: bias)
     }
 
@@ -24,17 +24,17 @@ extension SensorSource {
             guard let value = list[index] else { continue }
             arguments.append(index == 0 ? try value.path(2) : try value.text(0...1023, controls: true))
         }
-        let seconds = try object["timeout"]?.integer(1...Int64(Bounds.commandSeconds), unit: "seconds") ?? 5
+        let seconds = try object.integer("timeout", 1...Int64(Bounds.commandSeconds), unit: "seconds", default: 5)
         return .command(arguments: arguments, seconds: Int(seconds), try Conversion(object))
     }
 
     static func simulator(of object: JSONObject, decimals: Int) throws(JSONError) -> SensorSource {
         try object.allow(["type", "waveform", "low", "high", "cycle"])
         let waveforms: [Waveform] = [.constant, .sawtooth, .triangle, .square]
-        let waveform = waveforms[try object["waveform"]?.choice(["constant", "sawtooth", "triangle", "square"]) ?? 2]
-        let low = try object["low"]?.scaled(decimals) ?? 0
-        let high = try object["high"]?.scaled(decimals) ?? Decimal(100).scaled(decimals) ?? 0
-        let cycle = try object["cycle"]?.integer(1...86_400, unit: "seconds") ?? 60
+        let waveform = waveforms[try object.choice("waveform", ["constant", "sawtooth", "triangle", "square"], default: 2)]
+        let low = try object.scaled("low", decimals, default: 0)
+        let high = try object.scaled("high", decimals, default: 100)
+        let cycle = try object.integer("cycle", 1...86_400, unit: "seconds", default: 60)
         return .simulator(waveform, low: low, high: high, cycleSeconds: Int(cycle))
     }
 }
@@ -55,6 +55,6 @@ struct GPIOLineKeys {
             chip = octets.text
         }
         line = Int(try object.required("line").integer(0...1023))
-        activeLow = try object["activeLow"]?.boolean() ?? false
+        activeLow = try object.boolean("activeLow")
     }
 }

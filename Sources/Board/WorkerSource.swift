@@ -23,7 +23,7 @@ final class WorkerSource {
     init?(_ source: SensorSource, paths: SensorPaths) {
         switch source {
         case .oneWire(let identifier):
-            form = .oneWire(path: "\(paths.sys)/bus/w1/devices/\(identifier)/w1_slave")
+            form = .oneWire(path: joined(paths.sys, "/bus/w1/devices/", identifier, "/w1_slave"))
             conversion = .none
         case .industrialIO(let device, let channel, let given):
             form = .industrialIO(device: device, channel: channel)
@@ -113,11 +113,11 @@ final class WorkerSource {
         switch form {
         case .oneWire(let path), .file(let path): return maud_reading_add(reading, path) == 0
         case .industrialIO(let name, let channel):
-            guard let device = DeviceSearch.find(name, attribute: "name", prefix: "iio:device", in: sys + "/bus/iio/devices") else { return false }
-            let base = "\(device)/\(channel)"
-            isProcessed = DeviceSearch.exists(base + "_input")
-            if isProcessed { return maud_reading_add(reading, base + "_input") == 0 }
-            guard DeviceSearch.exists(base + "_raw"), maud_reading_add(reading, base + "_raw") == 0 else { return false }
+            guard let device = DeviceSearch.find(name, attribute: "name", prefix: "iio:device", in: joined(sys, "/bus/iio/devices")) else { return false }
+            let base = joined(device, "/", channel)
+            isProcessed = add(joined(base, "_input"))
+            if isProcessed { return true }
+            guard add(joined(base, "_raw")) else { return false }
             offsetIndex = addShared("offset", device, channel)
             scaleIndex = addShared("scale", device, channel)
             return true
@@ -131,9 +131,11 @@ final class WorkerSource {
         let withoutNumbers = octets.filter { !isDigit($0) }
         let withoutModifier = octets.lastIndex(of: 0x5F).map { Array(octets[..<$0]) } ?? octets
         for name in [octets, withoutNumbers, withoutModifier] {
-            let path = "\(device)/\(name.text)_\(attribute)"
-            if DeviceSearch.exists(path), maud_reading_add(reading, path) == 0 { return Int(maud_reading_count(reading)) - 1 }
+            if add(joined(joined(device, "/", name.text, "_"), attribute)) { return Int(maud_reading_count(reading)) - 1 }
         }
         return -1
     }
+
+    /// Adds a file that exists.
+    private func add(_ path: String) -> Bool { DeviceSearch.exists(path) && maud_reading_add(reading, path) == 0 }
 }

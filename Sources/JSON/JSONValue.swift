@@ -24,16 +24,19 @@ public struct JSONValue {
     }
 
     /// A complaint about this value: a clause that goes on from its name.
+    @inline(never)
     public func error(_ reason: JSONError.Reason, _ clause: [UInt8]) -> JSONError {
         JSONError(reason, document.position(of: path, key: false), path: path.description, clause: clause)
     }
 
     /// A complaint about this value.
+    @inline(never)
     public func error(_ reason: JSONError.Reason, _ clause: StaticString) -> JSONError { error(reason, [UInt8](clause)) }
 
     // MARK: Typed access: each throws `wrongType` with what is expected
 
     /// The members, when it is an object.
+    @inline(never)
     public func object() throws(JSONError) -> JSONObject {
         guard kind == .object else { throw error(.wrongType, "must be an object") }
         return JSONObject(value: self)
@@ -49,6 +52,7 @@ public struct JSONValue {
     }
 
     /// The UTF-8 octets, when it is a string; never with a NUL in it.
+    @inline(never)
     public func string() throws(JSONError) -> [UInt8] {
         guard let text = json_string_value(value) else { throw error(.wrongType, "must be a string") }
         return Array(UnsafeRawBufferPointer(start: text, count: json_string_length(value)))
@@ -61,6 +65,7 @@ public struct JSONValue {
     }
 
     /// The number, exactly as written when it has at most 15 significant digits (what a double holds).
+    @inline(never)
     public func decimal() throws(JSONError) -> Decimal {
         switch kind {
         case .integer: return Decimal(json_integer_value(value))
@@ -126,6 +131,7 @@ public struct JSONObject {
     public let value: JSONValue
 
     /// A member, or nil when there is no such key.
+    @inline(never)
     public subscript(key: StaticString) -> JSONValue? {
         let name = UnsafeRawPointer(key.utf8Start).assumingMemoryBound(to: CChar.self)
         guard let member = json_object_get(value.value, name) else { return nil }
@@ -133,6 +139,7 @@ public struct JSONObject {
     }
 
     /// A member that must be there.
+    @inline(never)
     public func required(_ key: StaticString) throws(JSONError) -> JSONValue {
         if let member = self[key] { return member }
         var clause: [UInt8] = [UInt8]("needs the key \"")
