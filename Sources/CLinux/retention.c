@@ -38,6 +38,11 @@ static int by_time(const void *a, const void *b) {
   const struct version *x = a, *y = b;
   return x->time != y->time ? (x->time < y->time ? -1 : 1) : strcmp(x->name, y->name);
 }
+/* 64 digits, with our suffix or without: whatever else lies there is not ours to remove. */
+static bool is_version_name(const char *name) {
+  size_t digits = strspn(name, "0123456789abcdef");
+  return digits == 64 && (name[64] == 0 || strcmp(name + 64, ".pgp") == 0);
+}
 static struct version *list_versions(int versions, size_t *count) {
   enum { LIMIT = 4096 }; /* what another program left beyond that waits for the next time */
   maud_directory *stream;
@@ -48,7 +53,7 @@ static struct version *list_versions(int versions, size_t *count) {
   *count = 0;
   if (maud_directory_open(versions, &stream) < 0) return NULL;
   while (*count < LIMIT && maud_directory_next(stream, &name) == 1) {
-    if (name[0] == '.' || strlen(name) >= sizeof list->name || maud_statat(versions, name, false, &status) < 0 || status.kind != MAUD_FILE_REGULAR) continue;
+    if (!is_version_name(name) || maud_statat(versions, name, false, &status) < 0 || status.kind != MAUD_FILE_REGULAR) continue;
     if (*count == capacity) {
       struct version *larger = realloc(list, (capacity + 32) * sizeof *list);
       if (!larger) break;

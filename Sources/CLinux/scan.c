@@ -85,6 +85,7 @@ static void examine(struct maud_job *job) {
   if (fd < 0) { fail(&e->outcome, "open", fd); return; }
   int result = maud_fstat(fd, &e->status);
   if (result == 0 && e->status.kind != MAUD_FILE_REGULAR) result = -ENOENT;
+  if (result == 0 && e->status.size > e->size_limit) result = -EFBIG;
   if (result == 0 && is_being_written(fd)) result = -EBUSY;
   if (result == 0) result = maud_store_hash(fd, e->head, e->head_capacity, &e->head_count, e->sum);
   if (result == 0) result = maud_fstat(fd, &after);

@@ -69,6 +69,7 @@ extension Store {
         guard let job else { return true }
         job.pointee.arrival = table[index].pointee.flags.contains(.arrival)
         job.pointee.is_version = table === directory.versions
+        job.pointee.size_limit = Int64(Bounds.fileSize)
         job.pointee.now = clock.now
         job.pointee.is_known = table[index].pointee.audience != Audiences.unknown
         job.pointee.known_time = table[index].pointee.modificationTime

@@ -12,7 +12,7 @@ extension Store {
     ///     is refused before `put` returns. After a failure the directory holds the old file or the new one, whole.
     public func put(_ name: FileName, _ octets: [UInt8], keepingVersions: Bool = false, exclusive: Bool = false,
                     completion: @escaping (Result<Entry, ContentError>) -> Void) {
-        guard isReady, !isStopped, let directory = directory(own) else { return completion(.failure(.notReady)) }
+        guard isReady, !isStopped, let directory = directory(own), directory.isScanned else { return completion(.failure(.notReady)) }
         guard octets.count <= Bounds.fileSize else { return completion(.failure(.tooLarge(limit: Bounds.fileSize))) }
         let known = name.octets.withUnsafeBytes { directory.files.find($0) }
         guard known != nil || directory.files.count + writesInFlight < limits.files else { return completion(.failure(.directoryFull(limit: limits.files))) }
@@ -93,15 +93,13 @@ extension Store {
 
     /// The first version makes the directory: from then on it is watched, and what is in it already is looked at.
     private func watchVersions(_ directory: Directory, _ name: FileName) {
-        let before = watches.count
-        watch(directory, name.octets)
-        if watches.count != before { requestScan(directory, name.octets) }
+        if watch(directory, name.octets) { requestScan(directory, name.octets) }
     }
 
     /// Removes files of the own directory in the order given: what retention calls, oldest first. One fsync for all.
     /// Versions stay. `completion` gets how many are gone; those not there count as gone.
     public func remove(_ names: [FileName], completion: @escaping (Result<Int, ContentError>) -> Void) {
-        guard isReady, !isStopped, let directory = directory(own) else { return completion(.failure(.notReady)) }
+        guard isReady, !isStopped, let directory = directory(own), directory.isScanned else { return completion(.failure(.notReady)) }
         guard let first = names.first else { return completion(.success(0)) }
         let paths = ContentFile.paths(names)
         guard let job = paths.withUnsafeBytes({ maud_removal_create(directory.handle, $0.baseAddress, $0.count) }) else {

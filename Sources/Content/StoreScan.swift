@@ -28,7 +28,8 @@ enum Cause {
 
 extension Store {
     func requestScan(_ directory: Directory, _ name: [UInt8]?) {
-        for scan in scans where scan.directory === directory && scan.name == name { return }
+        // Twice the same is only work twice: looking at the last few is enough.
+        for scan in scans.suffix(64) where scan.directory === directory && scan.name == name { return }
         scans.append(ScanRequest(directory, name))
     }
 

@@ -20,12 +20,13 @@ extension Store {
             pump()
         }
         let mask = UInt32(MAUD_NOTIFY_CREATE | MAUD_NOTIFY_DELETE | MAUD_NOTIFY_MOVED_FROM | MAUD_NOTIFY_MOVED_TO)
-        watches.append(Watch(descriptor: try check(maud_notify_add(notify, root, mask), "inotify_add_watch", root), directory: nil, name: nil))
+        _ = remember(Watch(descriptor: try check(maud_notify_add(notify, root, mask), "inotify_add_watch", root), directory: nil, name: nil))
     }
 
-    /// Watches a directory of files, or of versions. When the kernel refuses, changes are seen at the next start only.
-    func watch(_ directory: Directory, _ name: [UInt8]?) {
-        for watch in watches where watch.directory === directory && watch.name == name { return }
+    /// Watches a directory of files, or of versions; whether it was not watched before. When the kernel refuses, changes are
+    /// seen at the next start only.
+    @discardableResult
+    func watch(_ directory: Directory, _ name: [UInt8]?) -> Bool {
         var path = Array((root + "/" + directory.fingerprint.description).utf8)
         if let name {
             path.append(0x2F)
@@ -37,17 +38,38 @@ extension Store {
         let result = path.withUnsafeBufferPointer { bytes in
             bytes.withMemoryRebound(to: CChar.self) { maud_notify_add(notify, $0.baseAddress, mask) }
         }
-        if result >= 0 {
-            // One directory that was renamed keeps its number.
-            watches.removeAll { $0.descriptor == result }
-            watches.append(Watch(descriptor: result, directory: directory, name: name))
-        } else if result != -ErrorNumber.notFound {
+        if result >= 0 { return remember(Watch(descriptor: result, directory: directory, name: name)) }
+        if result != -ErrorNumber.notFound {
             counters.unwatched += 1
             var log = Log("directory-not-watched")
             log.field("path", octets: Array(path.dropLast()))
             log.field("error", SystemError(code: -result, call: "inotify_add_watch").description)
             log.write()
         }
+        return false
+    }
+
+    /// Keeps the watches in the order of their numbers. The kernel gives a directory that it watches already the number it has,
+    /// also when it was renamed.
+    private func remember(_ watch: Watch) -> Bool {
+        let position = position(watch.descriptor)
+        guard position < watches.count, watches[position].descriptor == watch.descriptor else {
+            watches.insert(watch, at: position)
+            return true
+        }
+        let known = watches[position]
+        watches[position] = watch
+        return known.directory !== watch.directory || known.name != watch.name
+    }
+
+    /// Where a watch of that number is, or belongs.
+    private func position(_ descriptor: Int32) -> Int {
+        var low = 0, high = watches.count
+        while low < high {
+            let middle = (low + high) / 2
+            if watches[middle].descriptor < descriptor { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Stops watching everything of a directory.
@@ -93,11 +115,12 @@ extension Store {
 
     private func handle(_ descriptor: Int32, _ mask: UInt32, _ name: UnsafePointer<CChar>) {
         if mask & UInt32(MAUD_NOTIFY_OVERFLOW) != 0 { return rescan() }
-        guard let position = watches.firstIndex(where: { $0.descriptor == descriptor }) else { return }
+        let position = position(descriptor)
+        guard position < watches.count, watches[position].descriptor == descriptor else { return }
         if mask & UInt32(MAUD_NOTIFY_IGNORED) != 0 { watches.remove(at: position); return }
         let watch = watches[position]
         guard name[0] != 0 else { return }
-        guard let directory = watch.directory else { return rootChanged(name, mask) }
+        guard let directory = watch.directory else { return rootChanged(name) }
         let octets = octets(of: name)
         let cause: Cause = mask & UInt32(MAUD_NOTIFY_CLOSE_WRITE) != 0 ? .written : mask & UInt32(MAUD_NOTIFY_ATTRIBUTES) != 0 ? .attributes : .other
         if let file = watch.name {
@@ -110,7 +133,7 @@ extension Store {
     }
 
     /// A friend is followed, or not any more.
-    private func rootChanged(_ name: UnsafePointer<CChar>, _ mask: UInt32) {
+    private func rootChanged(_ name: UnsafePointer<CChar>) {
         guard let fingerprint = Store.fingerprint(name) else { return }
         var status = maud_status()
         let path = root + "/" + fingerprint.description
@@ -162,10 +185,12 @@ extension Store {
         Log("change-queue-overflow").write()
         if let directory = try? FileDescriptor.open(root, [.read, .directory]) {
             try? Files.forEachName(inDirectory: directory.rawValue) { (name) throws(SystemError) in
-                if let fingerprint = Store.fingerprint(name) { rootChanged(name, 0); _ = fingerprint }
+                rootChanged(name)
                 return true
             }
         }
+        // A directory whose removal went unnoticed.
+        for directory in directories { directory.fingerprint.description.withCString { rootChanged($0) } }
         for directory in directories {
             requestScan(directory, nil)
             for watch in watches where watch.directory === directory && watch.name != nil { requestScan(directory, watch.name) }

@@ -31,6 +31,11 @@ final class Table {
     /// The record at a position of the listing.
     func record(listed position: Int) -> UInt16 { byTime[position] }
 
+    /// Octets of memory that the records and their orders take, names of more than 40 octets aside.
+    var heapOctets: Int {
+        chunks.count * Table.chunkSize * MemoryLayout<Record>.stride + chunks.capacity * MemoryLayout<UInt>.stride + byName.heapOctets + byTime.heapOctets
+    }
+
     /// Record numbers below this were used at some time.
     var capacity: Int { used }
 

@@ -5,6 +5,10 @@ import System
 import Testing
 @testable import Content
 
+/// One after the other: the fault hook is one for the process, and a process that one test forks holds the files that another
+/// is writing open a little longer.
+@Suite(.serialized) struct StoreTests {}
+
 final class SimulatedClock: Clock {
     var realtime: Int64 = 0
     var sinceBoot: Int64 = 0
@@ -132,3 +136,9 @@ extension Directory {
 func setTime(_ path: String, _ nanoseconds: Int64) { _ = maud_set_modification_time(Files.currentDirectory, path, nanoseconds) }
 
 let second: Int64 = 1_000_000_000
+
+/// In a process just forked: lets go of the files that other tests were writing at that moment.
+@inline(never)
+func closeInherited(except first: Int32, _ second: Int32) {
+    for fd in Int32(3)..<1024 where fd != first && fd != second { _ = maud_close(fd) }
+}

@@ -50,6 +50,7 @@ struct maud_examination {
   struct maud_outcome outcome; /* EBUSY: someone is writing it; look again when it is closed */
   maud_store_directory *directory;
   const char *path;            /* relative to the directory */
+  int64_t size_limit;          /* EFBIG beyond: not read, however long that would take */
   bool arrival;                /* made durable, and given a time that is newer than any other when it is not, or in the future */
   bool is_version;             /* its time stays what it is */
   bool is_known;               /* with this time and sum it is no arrival, only looked at once more */
