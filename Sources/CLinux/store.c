@@ -119,7 +119,10 @@ static int keep_previous(struct maud_put *put, struct work *w) {
   if (put->previous_is_known && same(&status, &put->previous)) memcpy(put->version_sum, put->previous_sum, 32);
   else TRY("read", maud_store_hash(w->previous, NULL, 0, NULL, put->version_sum));
   if (memcmp(put->version_sum, put->sum, 32) == 0) return 0; /* the same content again: nothing would be lost */
-  sodium_bin2hex(w->version_name, 65, put->version_sum, 32);
+  for (int i = 0; i < 32; i++) {
+    w->version_name[2 * i] = "0123456789abcdef"[put->version_sum[i] >> 4];
+    w->version_name[2 * i + 1] = "0123456789abcdef"[put->version_sum[i] & 15];
+  }
   memcpy(w->version_name + 64, ".pgp", 5);
   int result = open_versions(put, w);
   if (result < 0) return result;

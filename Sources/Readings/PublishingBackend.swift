@@ -36,7 +36,7 @@ public enum PublishingFailure: Error {
     /// Anything else, as a clause for the log.
     case failed(String)
 
-    var description: String {
+    public var description: String {
         switch self {
         case .noSpace: "no space"
         case .exists: "the file exists"

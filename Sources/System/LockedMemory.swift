@@ -1,8 +1,8 @@
-import CSodium
+import CLinux
 
 /// A fixed piece of memory for secrets: never swapped, left out of core dumps, between guard pages, wiped when freed.
 ///
-/// The corresponding C functions are `sodium_malloc` and `sodium_free`.
+/// The corresponding C functions are `mmap`, `mlock` and `madvise` (MADV_DONTDUMP).
 public final class LockedMemory {
     private let base: UnsafeMutableRawPointer
     /// Octets that can be stored.
@@ -12,14 +12,14 @@ public final class LockedMemory {
 
     /// Throws ENOMEM when the memory cannot be had.
     public init(capacity: Int) throws(SystemError) {
-        guard sodium_init() >= 0, let memory = sodium_malloc(max(capacity, 1)) else {
-            throw SystemError(code: ErrorNumber.noMemory, call: "sodium_malloc")
+        guard let memory = maud_locked_allocate(max(capacity, 1)) else {
+            throw SystemError(code: ErrorNumber.noMemory, call: "mlock")
         }
         base = memory
         self.capacity = capacity
     }
 
-    deinit { sodium_free(base) }
+    deinit { maud_locked_free(base, max(capacity, 1)) }
 
     /// All of the memory, writable.
     public var storage: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: base, count: capacity) }
@@ -37,7 +37,7 @@ public final class LockedMemory {
 
     /// Overwrites everything with zeros.
     public func wipe() {
-        sodium_memzero(base, capacity)
+        maud_wipe(base, capacity)
         count = 0
     }
 }

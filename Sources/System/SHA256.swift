@@ -1,3 +1,4 @@
+import CLinux
 import CSodium
 
 /// A SHA-256 sum (FIPS 180-4), as the convention's version hash and listing `sum`.
@@ -59,11 +60,11 @@ public struct SHA256Sum: Equatable, Sendable {
     }
 }
 
-/// Random octets from the kernel. The corresponding C function is `randombytes_buf`.
+/// Random octets from the kernel. The corresponding C function is `getrandom`.
 public enum Random {
     public static func octets(_ count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            if let base = buffer.baseAddress { randombytes_buf(base, count) }
+            if let base = buffer.baseAddress { maud_random(base, count) }
             initialized = count
         }
     }

@@ -145,6 +145,13 @@ int maud_private_ramfs(const char *path);
 void maud_trim_heap(void);                 /* gives free heap pages back to the kernel */
 void maud_tune_heap(void);                 /* one arena, small thresholds: before the first allocation of size */
 
+/* ---- Memory (memory.c) ---- */
+/* Memory for secrets: locked (never swapped), left out of core dumps, between guard pages; NULL when it cannot be had. */
+void *maud_locked_allocate(size_t count);
+void maud_locked_free(void *memory, size_t count);     /* wipes it first; count as given to allocate */
+void maud_wipe(void *memory, size_t count);            /* zeros that no compiler leaves out */
+void maud_random(void *buffer, size_t count);          /* getrandom(2) */
+
 /* ---- Numbers ---- */
 /* strtod on exactly count octets ('C' locale): false unless all of them are one finite number. */
 bool maud_parse_double(const char *text, size_t count, double *value);

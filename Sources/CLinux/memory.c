@@ -1,0 +1,47 @@
+/* Memory for secrets, and random octets, from the kernel.
+ *
+ * libsodium has both, but its static library is one section an object: sodium_malloc or randombytes_buf bring core.o with
+ * them, and that every primitive of libsodium, 150 KB of firmware. SHA-256 alone needs nothing but sodium_memzero. */
+#define _GNU_SOURCE 1
+#include "internal.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+static size_t whole_pages(size_t count) { size_t p = page_size(); return (count + p - 1) / p * p; }
+
+void *maud_locked_allocate(size_t count) {
+  if (maud_fault("mmap") > 0) return NULL;
+  size_t page = page_size(), inner = whole_pages(count);
+  uint8_t *base = mmap(NULL, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return NULL;
+  /* The last octet ends at the guard page, so that running over the end is caught at once. */
+  if (mprotect(base + page, inner, PROT_READ | PROT_WRITE) < 0 || mlock(base + page, inner) < 0) {
+    munmap(base, inner + 2 * page);
+    return NULL;
+  }
+  madvise(base + page, inner, MADV_DONTDUMP);
+  return base + page + (inner - count);
+}
+void maud_locked_free(void *memory, size_t count) {
+  size_t page = page_size(), inner = whole_pages(count);
+  uint8_t *inside = (uint8_t *)memory - (inner - count);
+  explicit_bzero(inside, inner);
+  munmap(inside - page, inner + 2 * page);
+}
+void maud_wipe(void *memory, size_t count) { explicit_bzero(memory, count); }
+
+/* libsodium's SHA-256 calls it; without this one the linker would take the object that drags in the rest. */
+void sodium_memzero(void *const memory, const size_t count) { explicit_bzero(memory, count); }
+
+void maud_random(void *buffer, size_t count) {
+  uint8_t *p = buffer;
+  while (count > 0) {
+    ssize_t n = getrandom(p, count, 0);
+    if (n < 0) { if (errno == EINTR) continue; __builtin_trap(); } /* every kernel since 3.17 has it */
+    p += n;
+    count -= (size_t)n;
+  }
+}
