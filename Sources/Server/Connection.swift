@@ -83,9 +83,11 @@ final class Connection: StreamOwner {
         case .idle, .draining: close()
         case .reading:
             server.counters.timeouts += 1
+            server.note("connection-timeout", server.counters.timeouts)
             refuse(.requestTimeout)
         case .sending:
             server.counters.timeouts += 1
+            server.note("connection-timeout", server.counters.timeouts)
             close()
         case .closed: break
         }

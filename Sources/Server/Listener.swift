@@ -29,7 +29,7 @@ public final class Listener {
         loop.remove(socket.rawValue)
     }
 
-    /// Takes what waits, at most one full server at a time, so that a flood of connections does not keep the loop.
+    /// Takes what waits, at most 16 at a time, so that a flood of connections does not keep the loop.
     private func accept() {
         for _ in 0..<16 {
             var address = maud_address()
@@ -48,6 +48,7 @@ public final class Listener {
 
     private func pause() {
         server.counters.acceptPauses += 1
+        server.note("accept-paused", server.counters.acceptPauses)
         try? loop.modify(socket.rawValue, [])
         let timer = resume ?? Timer { [unowned(unsafe) self] in try? loop.modify(socket.rawValue, .read) }
         resume = timer

@@ -14,6 +14,7 @@ public final class Server {
 
     let clock: NodeClock
     let store: Store
+    let limits: Limits
     let listings = ListingCache()
     /// Requests are read into this and parsed in place.
     let input: UnsafeMutableRawBufferPointer
@@ -37,7 +38,8 @@ public final class Server {
     /// - Parameters:
     ///   - store: the directories that exist for peers.
     ///   - clock: for `Date`; while it is unset none is sent (RFC 9110, section 6.6.1).
-    public init(store: Store, clock: NodeClock, loop: EventLoop) {
+    public init(store: Store, clock: NodeClock, loop: EventLoop, limits: Limits = Limits()) {
+        self.limits = limits
         self.store = store
         self.clock = clock
         self.loop = loop
@@ -49,6 +51,14 @@ public final class Server {
     deinit {
         input.deallocate()
         output.deallocate()
+    }
+
+    /// How many connections there may be; the defaults are in `Bounds`.
+    public struct Limits: Sendable {
+        public var connections = Bounds.connections
+        /// Of one IPv4 address or IPv6 /64.
+        public var connectionsPerNetwork = Bounds.connectionsPerAddress
+        public init() {}
     }
 
     /// Connections that there are now.
@@ -70,11 +80,12 @@ public final class Server {
         var isRefused = false
         if let network = stream.network {
             let count = connections.count { $0.stream.network == network && !$0.isRefused }
-            if count >= Bounds.connectionsPerAddress { isRefused = !closeLongestIdle(in: network) }
+            if count >= limits.connectionsPerNetwork { isRefused = !closeLongestIdle(in: network) }
         }
-        if !isRefused, connections.count(where: { !$0.isRefused }) >= Bounds.connections { isRefused = !closeLongestIdle() }
+        if !isRefused, connections.count(where: { !$0.isRefused }) >= limits.connections { isRefused = !closeLongestIdle() }
         if isRefused {
             counters.refused += 1
+            note("connection-refused", counters.refused)
             guard connections.count(where: { $0.isRefused }) < Bounds.refusedConnections else { return stream.close() }
         }
         let connection = Connection(stream, server: self, isRefused: isRefused)
@@ -108,8 +119,17 @@ public final class Server {
         }
         guard let slowest else { return false }
         counters.listingsAborted += 1
+        note("listing-aborted", counters.listingsAborted)
         slowest.close()
         return true
+    }
+
+    /// Logs that a bound was hit: the first time, then when the count has doubled, so that a flood does not fill the log.
+    func note(_ event: StaticString, _ count: UInt64) {
+        guard count & (count - 1) == 0 else { return }
+        var line = Log(event)
+        line.field("count", Int(clamping: count))
+        line.write()
     }
 
     // MARK: Time

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The HTTP server against nginx, and its memory over a million requests. Prints JSON lines.
 
-    server_bench.py --command 'COMMAND with {root} {fingerprint} {port}' [--requests N] [--seconds N] [--rounds N]
+    server_bench.py [--requests N] [--seconds N] [--rounds N]
 
-Both servers run on one core, one after the other and alternating, wrk with 8 kept connections on another; both serve the same
-octets: a 1 KiB file, and a listing of 1,000 files, which nginx has as a static file. Each number is the
-median of the rounds, in requests per second; ratio is ours by nginx's.
+Both servers run on one core and wrk, with 8 kept connections, on another; rounds alternate. Both serve the same octets: a file of
+1 KiB, and the listing of 1,000 files, which nginx has as a static file. Each number is the median of the rounds, in requests
+per second; ratio is ours by nginx's. It fails when one is below 1, or when the memory grew.
 """
 import argparse
 import hashlib
@@ -13,17 +13,19 @@ import http.client
 import json
 import os
 import re
-import shlex
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-FINGERPRINT = "a62fd4d43e3fc83ec3bedef69c780921444be7d5"
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "Tests/EndToEnd"))
+from harness import MAUD, Node, wait_until  # noqa: E402
+
 FILES = 1000
 CONNECTIONS = 8
 SERVER_CORE, CLIENT_CORE = "0", "1"
@@ -37,7 +39,6 @@ def free_port():
 
 def fill(directory):
     """1,000 files of 1 KiB that look like public OpenPGP files: one-pass signature, then literal data."""
-    os.makedirs(directory)
     for number in range(FILES):
         body = bytes([0xC4, 13, 3, 0, 8, 22, 1, 2, 3, 4, 5, 6, 7, 8, 1, 0xCB, 0xFF, 0, 0, 3, 0xEB, 0x62, 0, 0, 0, 0, 0]) + hashlib.sha256(b"%d" % number).digest() * 32
         path = os.path.join(directory, "r-temperature-%012d.json.pgp" % number)
@@ -63,7 +64,7 @@ def wait_for(port, path):
 def start_nginx(work, root, port):
     config = os.path.join(work, "nginx.conf")
     with open(config, "w") as f:
-        f.write(f"""worker_processes 1; daemon off; master_process off; pid {work}/nginx.pid; error_log {work}/nginx.log;
+        f.write(f"""user root; worker_processes 1; daemon off; master_process off; pid {work}/nginx.pid; error_log {work}/nginx.log;
 events {{ worker_connections 1024; }}
 http {{ access_log off; sendfile on; client_body_temp_path {work}/t1; proxy_temp_path {work}/t2; fastcgi_temp_path {work}/t3;
  uwsgi_temp_path {work}/t4; scgi_temp_path {work}/t5; default_type application/octet-stream; keepalive_requests 100000000;
@@ -114,43 +115,37 @@ def memory_over(pid, port, path, requests):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--command", required=True)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     work = tempfile.mkdtemp(prefix="maud-bench-")
-    root = os.path.join(work, "root")
-    name = fill(os.path.join(root, FINGERPRINT))
-    port, nginx_port = free_port(), free_port()
-    command = options.command.format(root=root, fingerprint=FINGERPRINT, port=port)
-    processes = [subprocess.Popen(["taskset", "-c", SERVER_CORE] + shlex.split(command), stdout=subprocess.DEVNULL)]
+    nginx_port, nginx = free_port(), None
+    node = Node(os.path.join(work, "node"), maud=["taskset", "-c", SERVER_CORE, MAUD])
     good = True
     try:
-        listing_path, file_path = f"/p2p/{FINGERPRINT}", f"/p2p/{FINGERPRINT}/{name}"
-        for _ in range(200):
-            status, listing = wait_for(port, listing_path)
-            if status == 200 and len(json.loads(listing)) >= FILES:  # the node adds documents of its own
-                break
-            time.sleep(0.05)
-        else:
-            sys.exit(f"the listing has not {FILES} files: {status} {listing[:200]}")
-        with open(os.path.join(root, "listing"), "wb") as f:
+        node.init()
+        node.write_board(sensors=[], actuators=[])
+        name = fill(node.own)
+        node.start()
+        wait_until(lambda: len(node.names("^r-temperature-")) == FILES and node.names("^device"), "the listing of all files")
+        port, listing_path, file_path = node.port, f"/p2p/{node.fingerprint}", f"/p2p/{node.fingerprint}/{name}"
+        listing = wait_for(port, listing_path)[1]
+        with open(os.path.join(work, "listing"), "wb") as f:
             f.write(listing)
-        processes.append(start_nginx(work, root, nginx_port))
-        nginx_file = f"/{FINGERPRINT}/{name}"
+        os.chmod(work, 0o755)
+        nginx = start_nginx(work, work, nginx_port)
+        nginx_file = f"/node/root/{node.fingerprint}/{name}"
         assert wait_for(nginx_port, nginx_file) == wait_for(port, file_path)
         assert wait_for(nginx_port, "/listing") == (200, listing)
         good &= compare("file of 1 KiB", port, file_path, nginx_port, nginx_file, options.seconds, options.rounds)
         good &= compare("listing of 1,000 files", port, listing_path, nginx_port, "/listing", options.seconds, options.rounds)
-        good &= memory_over(processes[0].pid, port, file_path, options.requests)
+        good &= memory_over(node.pid, port, file_path, options.requests)
     finally:
-        for process in processes:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        node.close()
+        if nginx:
+            nginx.terminate()
+            nginx.wait(5)
         shutil.rmtree(work)
     sys.exit(0 if good else 1)
 
