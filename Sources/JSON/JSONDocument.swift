@@ -37,6 +37,8 @@ public final class JSONDocument {
         withUnsafeBytes(of: &error.text) { raw in
             for octet in raw { if octet == 0 { break } else { message.append(octet) } }
         }
+        // jansson's own words are about a flag of its C interface.
+        if json_error_code(&error) == json_error_null_character { message = [UInt8]("\\u0000 is not allowed") }
         var scanner = JSONScanner(text)
         let position = if let offset = scanner.start(ofTokenEndingAt: Int(error.position)) {
             scanner.position(of: offset)

@@ -11,11 +11,12 @@ import Testing
     private let tree: FakeTree
     private let clock = SimulatedClock()
     private let loop: EventLoop
-    private let worker: Worker
+    private let owner: WorkerOwner
+    private var worker: Worker { owner.worker }
     init() throws {
         tree = try FakeTree()
         loop = try EventLoop(clock: clock)
-        worker = try Worker(loop: loop)
+        owner = try WorkerOwner(loop)
     }
 
     private final class Log { var readings: [SensorReading] = [] }
@@ -181,6 +182,13 @@ import Testing
     }
 }
 
+/// Ends the thread with the test.
+private final class WorkerOwner {
+    let worker: Worker
+    init(_ loop: EventLoop) throws { worker = try Worker(loop: loop) }
+    deinit { try? worker.stop() }
+}
+
 /// A job that keeps the worker until it is opened.
 private final class Gate {
     private let memory = UnsafeMutableRawPointer.allocate(byteCount: MemoryLayout<maud_job>.stride + 16, alignment: 16)
@@ -194,6 +202,11 @@ private final class Gate {
             let fd = UnsafeRawPointer(job).load(fromByteOffset: MemoryLayout<maud_job>.stride, as: Int32.self)
             while maud_eventfd_drain(fd) < 0 { usleep(100) }
         }, owner: nil, next: nil))
+    }
+
+    deinit {
+        close(pipe[0])
+        memory.deallocate()
     }
 
     func open() { _ = maud_eventfd_signal(pipe[0]) }
