@@ -113,6 +113,7 @@ extension Store {
         var handle: OpaquePointer?
         guard let state, maud_store_directory_open(Files.currentDirectory, state, &handle) == 0, let handle else { return nil }
         let bytes = cacheBytes()
+        counters.saved += 1
         let job = Store.fileName.withUnsafeBytes { name in
             bytes.withUnsafeBytes { maud_put_create(handle, name.baseAddress, name.count, $0.baseAddress, $0.count) }
         }
@@ -154,7 +155,7 @@ extension Store {
         for position in 0..<table.count {
             let index = table.record(named: position), record = table[index].pointee
             guard record.audience != Audiences.unknown, record.flags.isDisjoint(with: [.pending, .examining, .cached]), record.changeTime < youngest else {
-                noteChange() // for the next time
+                changesSinceSave = max(changesSinceSave, 1) // something is left for the next time
                 continue
             }
             bytes.append(number: UInt64(bitPattern: record.size), 8)

@@ -30,6 +30,8 @@ public final class Store {
         public var removed = 0
         /// Files and directories that the kernel would not let us watch: changes there are seen at the next start.
         public var unwatched = 0
+        /// Times the cache was written.
+        public var saved = 0
         /// Times the kernel's queue of changes was full and everything was scanned again.
         public var rescans = 0
     }

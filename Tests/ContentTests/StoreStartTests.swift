@@ -133,8 +133,10 @@ extension StoreTests {
         }
 
         @Test func aThousandFilesAreThereAtOnceWithAWarmCache() throws {
-            let shop = try Workshop { try fill($0, 1000) }
+            let shop = try Workshop { try fill($0, 1100) }
             try shop.started()
+            // Written when 1,024 files were examined, and when all were; not after each.
+            #expect(shop.store.counters.saved <= 2)
             let old = maud_realtime() + 110_000_000
             while maud_realtime() < old {}
             try shop.restart()
@@ -143,8 +145,8 @@ extension StoreTests {
             try shop.store.start { isReady = true }
             while !isReady { try shop.loop.runOnce(wait: true) }
             let milliseconds = (maud_since_boot() - begin) / 1_000_000
-            #expect(shop.store.directory(gina)?.count == 1000)
-            print("warm start with 1,000 files: \(milliseconds) ms (unoptimised)")
+            #expect(shop.store.directory(gina)?.count == 1100)
+            print("warm start with 1,100 files: \(milliseconds) ms (unoptimised)")
             #expect(milliseconds < 1000)
         }
     }

@@ -97,6 +97,9 @@ final class Workshop {
         return try #require(store.directory(gina))
     }
 
+    /// Runs the loop until something holds.
+    func loopUntil(_ holds: () -> Bool) throws { while !holds() { try loop.runOnce(wait: true) } }
+
     @discardableResult
     func put(_ name: String, _ octets: [UInt8], keepingVersions: Bool = false, exclusive: Bool = false) throws -> Entry {
         var result: Result<Entry, ContentError>?
