@@ -149,8 +149,14 @@ struct Inflate {
                 left = left << 1 - Int(counts[length])
                 guard left >= 0 else { throw .malformed }
             }
-            for length in 1...15 as ClosedRange<UInt8> {
-                for (symbol, itsLength) in lengths.enumerated() where itsLength == length { symbols.append(UInt16(symbol)) }
+            // Where the symbols of each length begin: they are in order of length, then of symbol.
+            var next = [Int](repeating: 0, count: 16)
+            for length in 1..<15 { next[length + 1] = next[length] + Int(counts[length]) }
+            symbols = [UInt16](repeating: 0, count: next[15] + Int(counts[15]))
+            for symbol in 0..<lengths.count where lengths[symbol] > 0 {
+                let length = Int(lengths[symbol])
+                symbols[next[length]] = UInt16(symbol)
+                next[length] += 1
             }
         }
     }
