@@ -103,6 +103,35 @@ extension StoreTests {
             #expect(directory.listing == directory.listing.sorted { (Int($0.dropLast(4)) ?? 0) < (Int($1.dropLast(4)) ?? 0) })
         }
 
+        /// A real file system of 256 KiB, where a test may mount one.
+        @Test(.enabled(if: geteuid() == 0)) func aFullDiskIsTypedAndRoomHelps() throws {
+            let base = "/tmp/maud-small-\(maud_process_id())"
+            try Files.makeDirectory(base)
+            defer { _ = rmdir(base) }
+            guard mount("tmpfs", base, "tmpfs", 0, "size=256k") == 0 else { return } // a container without the right to
+            defer { umount2(base, Int32(MNT_DETACH)) }
+            try fill(base)
+        }
+
+        private func fill(_ base: String) throws {
+            let shop = try Workshop(in: base)
+            let directory = try shop.started()
+            let content = signed(String(repeating: "x", count: 20_000))
+            var written = 0
+            var failure: ContentError?
+            while failure == nil, written < 100 {
+                do { try shop.put("\(100 + written).pgp", content, exclusive: true); written += 1 } catch let error as ContentError { failure = error }
+            }
+            guard case .noSpace = failure else { Issue.record("not typed"); return }
+            #expect((5...12).contains(written))
+            #expect(directory.count == written)
+            #expect(try shop.names(shop.own).allSatisfy { !$0.hasPrefix(".") })
+            shop.store.remove(try ["100.pgp", "101.pgp"].map { try FileName($0) }) { _ in }
+            try shop.settled()
+            try shop.put("999.pgp", content, exclusive: true)
+            #expect(directory.listing.first == "102.pgp" && directory.listing.last == "999.pgp")
+        }
+
         @Test func stoppingFinishesWhatIsBeingWritten() throws {
             let shop = try Workshop()
             try shop.started()
