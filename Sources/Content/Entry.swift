@@ -31,7 +31,7 @@ public struct Cursor: Equatable, Sendable {
         self.sum = sum
     }
 
-    static func < (a: Cursor, b: Cursor) -> Bool {
+    public static func < (a: Cursor, b: Cursor) -> Bool {
         a.modificationTime != b.modificationTime ? a.modificationTime < b.modificationTime : a.sum.precedes(b.sum)
     }
 }

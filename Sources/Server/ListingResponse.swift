@@ -84,7 +84,7 @@ extension Server {
     func listing(of directory: Directory) -> Listing? {
         if let listing = listings.find(directory, now: now) { return listing }
         let listing: Listing
-        do throws(SystemError) { listing = try Listing.render(directory, now: now) } catch {
+        do throws(SystemError) { listing = try Listing(rendering: directory, now: now, buffer: output) } catch {
             var line = Log("listing-failed")
             line.field("reason", error.description)
             line.write()

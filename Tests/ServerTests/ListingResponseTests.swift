@@ -84,6 +84,16 @@ private struct Item: Equatable {
         #expect(numbers(items) == [3, 4, 5] && response.fields["link"] != nil)
     }
 
+    /// Copies with the same time are at one place of the order: a page does not end between them.
+    @Test func copiesStayOnOnePage() throws {
+        let harness = try Harness([("a.pgp", publicFile(40), 1)] + (0..<5).map { ("b-\($0).pgp", publicFile(41), 2) } + [("c.pgp", publicFile(42), 3)])
+        let first = try harness.request("GET", harness.base + "?limit=3")
+        #expect(numbers(try Item.parse(first.body)) == [0, 1, 1, 1, 1, 1])
+        let link = try #require(first.fields["link"])
+        let second = try harness.request("GET", String(link.dropFirst().prefix { $0 != ">" }))
+        #expect(numbers(try Item.parse(second.body)) == [2] && second.fields["link"] == nil)
+    }
+
     @Test func aPageOfWhatIsNew() throws {
         let harness = try harness(10)
         let response = try harness.request("GET", harness.base + "?limit=3", "If-Modified-Since: Tue, 14 Nov 2023 22:13:21 GMT")
