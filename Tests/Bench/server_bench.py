@@ -4,8 +4,9 @@
     server_bench.py [--requests N] [--seconds N] [--rounds N]
 
 Both servers run on one core and wrk, with 8 kept connections, on another; rounds alternate. Both serve the same octets: a file of
-1 KiB, and the listing of 1,000 files, which nginx has as a static file. Each number is the median of the rounds, in requests
-per second; ratio is ours by nginx's. It fails when one is below 1, or when the memory grew.
+1 KiB, and the listing of 1,000 files, which nginx has as a static file. Numbers are medians of the rounds, in requests per
+second; ratio is the median of the rounds' ratios, ours by nginx's. Processor time in microseconds a request (user and system) is
+given too: other work on the machine changes it less. It fails when a ratio is below 1, or when the memory grew.
 """
 import argparse
 import hashlib
@@ -81,14 +82,29 @@ def load(port, path, seconds):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
 
 
-def compare(name, port, path, nginx_port, nginx_path, seconds, rounds):
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(load(port, path, seconds))
-        theirs.append(load(nginx_port, nginx_path, seconds))
-    ours, theirs = statistics.median(ours), statistics.median(theirs)
-    print(json.dumps({"name": name, "maud": round(ours), "nginx": round(theirs), "ratio": round(ours / theirs, 3)}), flush=True)
-    return ours >= theirs
+def processor_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measured_load(pid, port, path, seconds):
+    """(requests per second, processor microseconds a request)"""
+    before = processor_seconds(pid)
+    rate = load(port, path, seconds)
+    return rate, (processor_seconds(pid) - before) / (rate * seconds) * 1e6
+
+
+def compare(name, ours, theirs, seconds, rounds):
+    """ours and theirs: (pid, port, path)"""
+    results = [(measured_load(*ours, seconds), measured_load(*theirs, seconds)) for _ in range(rounds)]
+    ratio = statistics.median(our[0] / their[0] for our, their in results)
+    line = {"name": name, "ratio": round(ratio, 3)}
+    for index, server in enumerate(("maud", "nginx")):
+        line[server] = round(statistics.median(result[index][0] for result in results))
+        line[server + "_processor_us"] = round(statistics.median(result[index][1] for result in results), 2)
+    print(json.dumps(line), flush=True)
+    return ratio >= 1
 
 
 def memory(pid):
@@ -116,8 +132,8 @@ def memory_over(pid, port, path, requests):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2, help="of each round")
+    parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     work = tempfile.mkdtemp(prefix="maud-bench-")
     nginx_port, nginx = free_port(), None
@@ -138,8 +154,8 @@ def main():
         nginx_file = f"/node/root/{node.fingerprint}/{name}"
         assert wait_for(nginx_port, nginx_file) == wait_for(port, file_path)
         assert wait_for(nginx_port, "/listing") == (200, listing)
-        good &= compare("file of 1 KiB", port, file_path, nginx_port, nginx_file, options.seconds, options.rounds)
-        good &= compare("listing of 1,000 files", port, listing_path, nginx_port, "/listing", options.seconds, options.rounds)
+        good &= compare("file of 1 KiB", (node.pid, port, file_path), (nginx.pid, nginx_port, nginx_file), options.seconds, options.rounds)
+        good &= compare("listing of 1,000 files", (node.pid, port, listing_path), (nginx.pid, nginx_port, "/listing"), options.seconds, options.rounds)
         good &= memory_over(node.pid, port, file_path, options.requests)
     finally:
         node.close()
