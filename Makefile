@@ -50,7 +50,7 @@ check-embedded: ## Build the daemon for this machine as Embedded Swift, all the 
 
 test-units: packages-build ## Build regular Swift and run every layer's own tests
 	@# The node's own log lines would hide the test runner's.
-	set -o pipefail; $(SWIFT) test --quiet --disable-xctest 2>&1 | { grep -v '^event=' || true; }
+	set -o pipefail; $(SWIFT) test --no-parallel --quiet --disable-xctest 2>&1 | { grep -v '^event=' || true; }
 
 test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
 	$(PYTEST) -q Tests/EndToEnd $(TESTS)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -30,6 +31,18 @@ static int status_of(int pid, int options) {
   if (r < 0) return -errno;
   if (r == 0) return -EAGAIN;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+int maud_pipe(int *reading, int *writing) {
+  FAULT("pipe2");
+  int p[2];
+  if (pipe2(p, O_CLOEXEC) < 0) return -errno;
+  *reading = p[0];
+  *writing = p[1];
+  return 0;
+}
+void maud_no_core(void) {
+  struct rlimit none = { 0, 0 };
+  setrlimit(RLIMIT_CORE, &none);
 }
 int maud_wait(int pid) { return status_of(pid, 0); }
 int maud_wait_no_hang(int pid) { return status_of(pid, WNOHANG); }

@@ -87,6 +87,6 @@ private func givePassphrase(_ context: UnsafeMutableRawPointer?, _ hint: UnsafeP
     let engine = engine(context)
     guard wasBad == 0, let passphrase = engine.current?.nextPassphrase() ?? engine.keyPassphrase else { return GPG_ERR_CANCELED.rawValue }
     var newline: UInt8 = 0x0A
-    let written = gpgme_io_writen(descriptor, passphrase.bytes.baseAddress, passphrase.count) + gpgme_io_writen(descriptor, &newline, 1)
-    return written == 0 ? 0 : GPG_ERR_CANCELED.rawValue
+    let written = passphrase.withBytes { gpgme_io_writen(descriptor, $0.baseAddress, $0.count) }
+    return written == 0 && gpgme_io_writen(descriptor, &newline, 1) == 0 ? 0 : GPG_ERR_CANCELED.rawValue
 }

@@ -31,6 +31,8 @@ extension GnuPG {
         submit(Operation(.reading, source: DataSource(file), passphrase: passphrase, start: { context, operation in
             gpgme_op_import_start(context, operation.source.handle)
         }, finish: { operation, code in
+            // Without an answer gpg stores the key as it is and would ask again at each use.
+            if operation.report.secretKeysRefused || (passphrase == nil && operation.report.needsPassphrase) { return completion(.failure(.wrongPassphrase)) }
             if let error = operation.failure(code) { return completion(.failure(error)) }
             completion(operation.report.keys.isEmpty ? .failure(.damaged) : .success(operation.report.keys))
         }), completion)

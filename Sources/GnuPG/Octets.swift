@@ -35,7 +35,7 @@ final class DataSource {
         }
         switch octets {
         case .plain(let array): return array.withUnsafeBytes(copy)
-        case .secret(let memory): return copy(memory.bytes)
+        case .secret(let memory): return memory.withBytes(copy)
         }
     }
 }

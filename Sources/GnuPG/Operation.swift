@@ -58,7 +58,8 @@ final class Operation {
         if report.unsupported { return .unsupported }
         switch UInt32(code & 0xFFFF) {
         case GPG_ERR_TIMEOUT.rawValue: return .timedOut
-        case GPG_ERR_BAD_PASSPHRASE.rawValue: return .wrongPassphrase
+        // gpg asks again after a wrong answer; a second one that is empty or missing ends it.
+        case GPG_ERR_BAD_PASSPHRASE.rawValue, GPG_ERR_NO_PASSPHRASE.rawValue: return .wrongPassphrase
         case GPG_ERR_NO_DATA.rawValue, GPG_ERR_INV_PACKET.rawValue, GPG_ERR_BAD_DATA.rawValue: return .damaged
         case GPG_ERR_UNUSABLE_SECKEY.rawValue: return .unusableSigningKey
         case GPG_ERR_UNUSABLE_PUBKEY.rawValue: return .unusableRecipient

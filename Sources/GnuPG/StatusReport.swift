@@ -29,8 +29,10 @@ struct StatusReport {
     private(set) var unsupported = false
     /// Fingerprints of keys that were imported or made.
     private(set) var keys: [Fingerprint] = []
-    /// Secret keys that an import read.
-    private(set) var secretKeys = 0
+    /// An import read secret keys, and took none: their passphrase was wrong.
+    private(set) var secretKeysRefused = false
+    /// gpg asked for the passphrase of a secret key.
+    private(set) var needsPassphrase = false
 
     /// Takes one line: a keyword and its arguments.
     mutating func take(_ keyword: UnsafePointer<CChar>, _ arguments: UnsafePointer<CChar>) {
@@ -41,9 +43,12 @@ struct StatusReport {
         } else if same(keyword, "IMPORT_OK") {
             if let fingerprint = Fingerprint(hexadecimal: word(arguments, 1)) { add(fingerprint) }
         } else if same(keyword, "IMPORT_RES") {
-            secretKeys = Int(number(word(arguments, 9)))
+            // ... secret keys read, imported, unchanged, ...
+            secretKeysRefused = number(word(arguments, 9)) > 0 && number(word(arguments, 10)) + number(word(arguments, 11)) == 0
         } else if same(keyword, "KEY_CREATED") {
             if let fingerprint = Fingerprint(hexadecimal: word(arguments, 1)) { add(fingerprint) }
+        } else if same(keyword, "NEED_PASSPHRASE") {
+            needsPassphrase = true
         } else if same(keyword, "INV_RECP") {
             unusableRecipient = true
         } else if same(keyword, "INV_SGNR") {

@@ -83,6 +83,11 @@ public final class WorkingDirectory {
         self.base = base
         path = "\(basePath)/\(name)"
         owner = maud_process_id()
+        // A socket's path has 108 octets, its NUL included; gpg-agent's longest lies one directory deeper.
+        if path.utf8.count + "/secret/S.gpg-agent.browser".utf8.count > 107 {
+            remove()
+            throw SystemError(code: ErrorNumber.nameTooLong, call: "bind", subject: "\(path)/S.gpg-agent")
+        }
     }
 
     /// Ends the agent and removes the directory. A forked child that only inherited this object removes nothing.
@@ -139,6 +144,14 @@ public final class WorkingDirectory {
         if maud_lock(lock.rawValue, true, false) < 0 { return }
         endAgent(in: base, name)
         try? Files.removeTree(name, in: base)
+    }
+
+    /// Asks the gpg-agent of a home, given by its path, to end.
+    public static func endAgent(home: String) {
+        let opened = maud_openat(Files.currentDirectory, home, Int32(MAUD_READ | MAUD_DIRECTORY), 0)
+        if opened < 0 { return }
+        let directory = FileDescriptor(owning: opened)
+        endAgent(in: directory.rawValue, ".")
     }
 
     /// Asks the gpg-agent of a home to end, and waits until it has closed the connection. No agent is fine.

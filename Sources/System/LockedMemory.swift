@@ -24,8 +24,13 @@ public final class LockedMemory {
     /// All of the memory, writable.
     public var storage: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: base, count: capacity) }
 
-    /// The stored octets. Valid as long as this object lives.
-    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+    /// Calls `body` with the stored octets. A pointer that outlived this object would point at unmapped memory, so there is
+    /// no other way to them.
+    @inline(__always)
+    public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
+        defer { extendLifetime(self) }
+        return try body(UnsafeRawBufferPointer(start: base, count: count))
+    }
 
     /// Appends octets; false when they do not fit (nothing is stored then).
     public func append(_ octets: UnsafeRawBufferPointer) -> Bool {
@@ -33,6 +38,25 @@ public final class LockedMemory {
         storage[count...].copyBytes(from: octets)
         count += octets.count
         return true
+    }
+
+    /// Reads a file into the room that is left, without passing through other memory. False when more is in the file.
+    public func fill(from path: String) throws(SystemError) -> Bool {
+        let file = try FileDescriptor.open(path, .read)
+        while count < capacity {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: storage[count...])
+            let read = try check(maud_read(file.rawValue, rest.baseAddress, rest.count), "read", path)
+            if read == 0 { return true }
+            count += read
+        }
+        return false
+    }
+
+    /// Fills everything with random hexadecimal digits, four bits each.
+    public func fillWithRandomDigits() {
+        maud_random(base, capacity)
+        for index in 0..<capacity { storage[index] = hexadecimalDigit(storage[index] & 15) }
+        count = capacity
     }
 
     /// Overwrites everything with zeros.

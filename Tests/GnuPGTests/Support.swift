@@ -51,7 +51,7 @@ final class Peer {
         var key = Octets.secret(memory)
         let message = try LockedMemory(capacity: Bounds.keyFileSize)
         _ = try gnupg.wait { gnupg.decrypt(file, passphrase: secret, into: message, unwrapOnly: true, completion: $0) } as UInt8?
-        if let exact = try? LiteralData(ofMessage: message.bytes).contents() { key = .plain(exact) }
+        if let exact = try? message.withBytes { try LiteralData(ofMessage: $0).contents() } { key = .plain(exact) }
         let innerSecret = try inner.map(locked)
         let fingerprints = try gnupg.wait { gnupg.importKeys(key, passphrase: innerSecret, completion: $0) }
         gnupg.keyPassphrase = innerSecret

@@ -127,6 +127,8 @@ const char *maud_environment(const char *name); /* NULL when unset */
 void maud_unset_environment(const char *name);
 int maud_set_environment(const char *name, const char *value);
 int maud_fork(void);
+int maud_pipe(int *reading, int *writing); /* blocking, close-on-exec */
+void maud_no_core(void);                   /* this process and its children leave no core file */
 int maud_wait(int pid);                    /* blocks; exit status 0...255, 256 + signal, or -errno */
 int maud_wait_no_hang(int pid);            /* -EAGAIN while it runs */
 int maud_pidfd_open(int pid);
