@@ -21,7 +21,7 @@ enum CommandLineInterface {
     static func verbs() -> [Verb] {
         // One line a verb, in alphabetical order of what a person does with them.
         [
-            statusVerb,
+            runVerb, statusVerb,
         ]
     }
 
@@ -54,7 +54,7 @@ enum CommandLineInterface {
             try verb.run(try Invocation.parse(words, for: verb))
             return .success
         } catch {
-            let hint = error.exitCode == .usage ? "; maud \(verb.name) --help explains" : ""
+            let hint: Message = error.exitCode == .usage ? "; maud \(verb.name) --help explains" : ""
             Output.standardError("maud \(verb.name): \(error.message)\(hint)\n")
             return error.exitCode
         }

@@ -2,16 +2,20 @@ import System
 
 /// What ends a command early: one sentence for standard error and an exit code from sysexits.h.
 public struct CommandError: Error {
-    public let message: String
+    public let message: Message
     public let exitCode: ExitCode
 
-    public init(_ exitCode: ExitCode, _ message: String) {
+    public init(_ exitCode: ExitCode, _ message: Message) {
         self.exitCode = exitCode
         self.message = message
     }
 
-    /// A failed system call as a sentence: "cannot read FILE: Permission denied".
-    public init(_ doing: String, _ error: SystemError) {
+    /// What a layer below says.
+    @_disfavoredOverload
+    public init(_ exitCode: ExitCode, _ text: String) { self.init(exitCode, Message(text)) }
+
+    /// A failed system call in a sentence: "cannot start: open FILE: Permission denied".
+    public init(_ doing: Message, _ error: SystemError) {
         self.init(error.exitCode, "\(doing): \(error.description)")
     }
 }

@@ -13,7 +13,7 @@ struct ListenAddress {
         }
         var host = octets[..<colon]
         if host.first == 0x5B, host.last == 0x5D { host = host.dropFirst().dropLast() }
-        else if host.contains(0x3A) { throw CommandError(.usage, "\(option): an IPv6 address stands in brackets: [\(Array(host).text)]:\(port)") }
+        else if host.contains(0x3A) { throw CommandError(.usage, "\(option): an IPv6 address stands in brackets: [\(Array(host))]:\(Int(port))") }
         guard !host.isEmpty else { throw CommandError(.usage, "\(option) wants an address before the port: 127.0.0.1, [::1], 0.0.0.0 or [::]") }
         address = Array(host).text
         self.port = port

@@ -23,6 +23,8 @@ public struct Log: ~Copyable {
 
     public mutating func field(_ key: StaticString, _ value: String) { field(key, octets: Array(value.utf8)) }
 
+    public mutating func field(_ key: StaticString, message: Message) { field(key, octets: message.octets) }
+
     public mutating func field(_ key: StaticString, octets value: [UInt8]) {
         line.append(0x20)
         line.append(key)
@@ -55,8 +57,8 @@ public struct Log: ~Copyable {
 public enum Output {
     public static func standardOutput(_ bytes: [UInt8]) { put(bytes, 1) }
     public static func standardError(_ bytes: [UInt8]) { put(bytes, 2) }
-    public static func standardOutput(_ text: String) { put(Array(text.utf8), 1) }
-    public static func standardError(_ text: String) { put(Array(text.utf8), 2) }
+    public static func standardOutput(_ message: Message) { put(message.octets, 1) }
+    public static func standardError(_ message: Message) { put(message.octets, 2) }
 
     private static func put(_ bytes: [UInt8], _ fd: Int32) {
         bytes.withUnsafeBytes { raw in

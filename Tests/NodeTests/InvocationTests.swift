@@ -27,7 +27,7 @@ import System
     ])
     func mistakes(_ words: [String], _ message: String) {
         let error = #expect(throws: CommandError.self) { try Invocation.parse(words, for: verb) }
-        #expect(error?.message == message)
+        #expect(error?.message.text == message)
         #expect(error?.exitCode == .usage)
     }
 }

@@ -1,0 +1,146 @@
+import Account
+import Board
+import Content
+import GnuPG
+import JSON
+import OpenPGP
+import Readings
+import System
+
+/// Publishing with the real things: GnuPG signs, the content store keeps, the friends are the audience.
+final class NodeBackend: PublishingBackend {
+    let clock: NodeClock
+    private let store: Store
+    private let gnuPG: GnuPG
+    private let friends: Friends
+    private let account: Fingerprint
+    private var friendsAreLoaded = false
+
+    init(clock: NodeClock, store: Store, gnuPG: GnuPG, friends: Friends, account: Fingerprint) {
+        self.clock = clock
+        self.store = store
+        self.gnuPG = gnuPG
+        self.friends = friends
+        self.account = account
+    }
+
+    /// Reads the friends' keys again. Private readings wait until the first time is over; public ones do not.
+    func loadFriends() {
+        friends.load { [unowned(unsafe) self] result in
+            friendsAreLoaded = true
+            if case .failure(let error) = result {
+                var log = Log("friends-not-loaded")
+                log.field("reason", error.description)
+                log.write()
+            }
+            for odd in friends.oddFiles {
+                var log = Log("odd-file")
+                log.field("path", odd.path)
+                log.field("reason", odd.reason)
+                log.write()
+            }
+        }
+    }
+
+    // MARK: What is stored
+
+    /// The node's own directory; there is none before the store was started.
+    private var own: Directory? { store.directory(account) }
+
+    var totalOctets: Int64 { store.totals.octets }
+
+    private func entry(_ name: [UInt8]) -> Entry? { name.withUnsafeBytes { own?.entry($0) } }
+
+    func stored(_ name: [UInt8]) -> StoredBatch? {
+        guard let entry = entry(name) else { return nil }
+        return StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, sum: entry.sum)
+    }
+
+    func forEachStored(_ body: ([UInt8], StoredBatch) -> Void) {
+        own?.forEach { name, entry in
+            body(Array(name), StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, sum: entry.sum))
+            return true
+        }
+    }
+
+    /// A public batch needs no gpg: its audience is everyone. A private one is opened to read its `audience`.
+    func audience(ofBatch name: [UInt8], completion: @escaping ([UInt8]?) -> Void) {
+        guard let entry = entry(name) else { return completion(nil) }
+        if entry.isPublic { return completion(Audience.everyone.canonical) }
+        guard let message = read(entry) else { return completion(nil) }
+        gnuPG.open(message, limit: Bounds.documentSize) { result in
+            guard case .success(let opened) = result else { return completion(nil) }
+            completion(AudienceOfDocument.canonical(opened.content))
+        }
+    }
+
+    private func read(_ entry: Entry) -> [UInt8]? {
+        guard entry.size <= Int64(Bounds.documentSize), let own, let file = own.openFile(entry) else { return nil }
+        return try? file.readToEnd(limit: Bounds.documentSize)
+    }
+
+    /// What a public file of ours says now, without asking gpg: only to see whether it must be written anew.
+    func publicContent(_ name: [UInt8]) -> [UInt8]? {
+        guard let entry = entry(name), entry.isPublic, let message = read(entry) else { return nil }
+        return message.withUnsafeBytes { (raw) -> [UInt8]? in
+            guard let literal = try? LiteralData(ofMessage: raw) else { return nil }
+            return try? literal.contents()
+        }
+    }
+
+    // MARK: Publishing
+
+    /// Whom a message for this audience is encrypted to: nobody when it is for everyone, else at least the account itself.
+    func recipients(of audience: Audience) -> [Fingerprint] {
+        switch audience {
+        case .everyone: []
+        case .group(let name): [account] + usable(GroupName(name).map { friends.members(of: $0) } ?? [])
+        case .fingerprints(let fingerprints): [account] + usable(fingerprints)
+        }
+    }
+
+    /// Friends whose key can be encrypted to now: one that expired or was revoked must not keep the others from their readings.
+    private func usable(_ fingerprints: [Fingerprint]) -> [Fingerprint] {
+        fingerprints.filter { fingerprint in
+            guard let key = friends.friend(fingerprint)?.key else { return false }
+            return !key.isExpired && !key.isRevoked && !key.encryptionKeyIDs.isEmpty
+        }
+    }
+
+    func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
+        if case .everyone = audience {} else if !friendsAreLoaded { return completion(.failure(.busy)) }
+        gnuPG.sign(document, recipients: recipients(of: audience)) { result in
+            switch result {
+            case .success(let message): completion(.success(message.octets))
+            case .failure(.busy): completion(.failure(.busy))
+            case .failure(let error): completion(.failure(.failed(error.description)))
+            }
+        }
+    }
+
+    func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<StoredBatch, PublishingFailure>) -> Void) {
+        guard let fileName = try? FileName(name) else { return completion(.failure(.failed("not a file name"))) }
+        store.put(fileName, message, keepingVersions: replacing, exclusive: !replacing) { result in
+            switch result {
+            case .success(let entry):
+                completion(.success(StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, sum: entry.sum)))
+            case .failure(let error): completion(.failure(NodeBackend.failure(error)))
+            }
+        }
+    }
+
+    func remove(_ names: [[UInt8]], completion: @escaping (PublishingFailure?) -> Void) {
+        store.remove(names.compactMap { try? FileName($0) }) { result in
+            if case .failure(let error) = result { completion(NodeBackend.failure(error)) } else { completion(nil) }
+        }
+    }
+
+    private static func failure(_ error: ContentError) -> PublishingFailure {
+        switch error {
+        case .noSpace, .directoryFull: .noSpace
+        case .exists: .exists
+        case .busy, .notReady: .busy
+        case .tooLarge, .system: .failed(error.description)
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Account
+import Board
+import System
+
+/// What `maud run` was asked to do.
+struct RunOptions {
+    let root: String
+    let state: String
+    let runtime: String?
+    let passphraseFile: String?
+    let boardFile: String
+    let http: ListenAddress
+
+    init(_ invocation: Invocation) throws(CommandError) {
+        root = try invocation.required("--root")
+        boardFile = try invocation.required("--board")
+        state = try StateDirectory.path(invocation.value("--state"))
+        runtime = invocation.value("--runtime")
+        passphraseFile = invocation.value("--passphrase-file")
+        http = try ListenAddress(invocation.value("--http") ?? "[::]:8008", option: "--http")
+    }
+}
+
+extension CommandLineInterface {
+    static var runVerb: Verb { Verb(
+        name: "run", summary: "serve this Mau directory and publish the board's readings",
+        options: [
+            CommonOptions.root, CommonOptions.passphraseFile,
+            OptionDescription("--board", "FILE", required: true, "what is attached (board.json)"),
+            OptionDescription("--state", "DIR", "the node's own state (default: $STATE_DIRECTORY, $XDG_STATE_HOME/maud or ~/.local/state/maud)"),
+            CommonOptions.runtime,
+            OptionDescription("--http", "ADDR:PORT", "where to serve public files (default: [::]:8008; port 0: any free port)"),
+        ], arguments: []) { (invocation) throws(CommandError) in
+            let options = try RunOptions(invocation)
+            let node = try RunningNode(options)
+            try node.run()
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import Account
+import Board
+import CLinux
+import Content
+import EventLoop
+import GnuPG
+import OpenPGP
+import Readings
+import Server
+import System
+
+/// A node while it runs: what it is made of, in the order it is started. It ends in the reverse order.
+final class RunningNode {
+    let board: Board
+    let root: String
+    let home: WorkingDirectory
+    let account: UnlockedAccount
+    let loop: EventLoop
+    let worker: Worker
+    let clock: NodeClock
+    let gnuPG: GnuPG
+    let store: Store
+    let friends: Friends
+    let backend: NodeBackend
+    let publisher: ReadingsPublisher
+    let publications: Publications
+    let sampler: SensorSampler
+    let server: Server
+    let listener: Listener
+    let address: ListenAddress
+    let manager: ServiceManager
+    let started: Int64
+    private let state: String
+    private let rootLock: FileDescriptor
+    private var statusSocket: StatusSocket?
+    private var friendsWatch: FriendsWatch?
+    private var clockWatch: ClockWatch?
+    private var ending: Timer?
+    private var signals: Int32 = -1
+    private var isEnding = false
+
+    /// Prepares everything up to the listener; requests are answered once `run()` is called.
+    init(_ options: RunOptions) throws(CommandError) {
+        maud_tune_heap()
+        var board: Board
+        do throws(BoardError) { board = try Board.load(path: options.boardFile) } catch { throw CommandError(error.exitCode, error.description) }
+        root = options.root
+        state = options.state
+        address = options.http
+        rootLock = try RootLock.take(root)
+        try StateDirectory.create(state)
+        let system = SystemClock()
+        started = system.sinceBoot
+        // A child process opens the account, before there is a thread: this one never holds the passphrase or a secret key.
+        do throws(GnuPGError) { home = try WorkingDirectory(runtime: options.runtime) } catch { throw CommandError(error.exitCode, error.description) }
+        let keyPassphrase: LockedMemory?
+        do throws(AccountError) {
+            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: options.passphraseFile), directory: home)
+        } catch { throw CommandError(error.exitCode, error.description) }
+        do throws(SystemError) {
+            signals = try check(maud_signals(), "sigaction")
+            loop = try EventLoop(clock: system)
+            worker = try Worker(loop: loop)
+        } catch { throw CommandError("cannot start", error) }
+        board.leaveOutAbsentSensors(loop: loop)
+        self.board = board
+        clock = NodeClock(clock: system, floor: max(account.creationTime, maud_build_time()) * nanosecondsPerSecond)
+        do throws(GnuPGError) { gnuPG = try GnuPG(home: home.path, loop: loop, clock: clock) } catch { throw CommandError(error.exitCode, error.description) }
+        gnuPG.account = account.key
+        gnuPG.keyPassphrase = keyPassphrase
+        var limits = Store.Limits()
+        limits.versionCount = board.versionCount
+        limits.versionOctets = board.versionOctets
+        do throws(ContentError) {
+            store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: limits)
+        } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
+        friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
+        backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint)
+        publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend)
+        publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
+        sampler = SensorSampler(sensors: board.sensors, loop: loop, worker: worker, clock: system) { [publisher, clock] reading in
+            publisher.record(sensor: reading.sensor, Reading(result: reading.result.mapError { $0.fault }, time: clock.state == .set ? reading.realtime : nil,
+                                                             sinceBoot: reading.sinceBoot))
+        }
+        server = Server(store: store, clock: clock, loop: loop)
+        do throws(SystemError) { listener = try Listener(address: address.address, port: address.port, server: server, loop: loop) } catch {
+            throw CommandError("cannot serve on \(address.description(port: Int(address.port)))", error)
+        }
+        manager = ServiceManager(loop: loop)
+    }
+
+    /// Serves until SIGTERM or SIGINT, then publishes what is pending and ends.
+    func run() throws(CommandError) {
+        do throws(SystemError) {
+            try loop.add(signals, .read) { [unowned(unsafe) self] _ in signalled() }
+            clockWatch = try ClockWatch(loop: loop) { [unowned(unsafe) self] in clockChanged() }
+            friendsWatch = try FriendsWatch(path: root + "/.mau", loop: loop) { [unowned(unsafe) self] in backend.loadFriends() }
+            statusSocket = try StatusSocket(state: state, loop: loop) { [unowned(unsafe) self] in report() }
+        } catch { throw CommandError("cannot start", error) }
+        do throws(ContentError) { try store.start { [unowned(unsafe) self] in ready() } } catch {
+            throw CommandError(error.exitCode, "cannot read the Mau directory: \(error.description)")
+        }
+        do throws(SystemError) { try loop.run() } catch { throw CommandError("the event loop failed", error) }
+        end()
+    }
+
+    // MARK: Events
+
+    /// The index stands: what it lists is served, and the node begins to publish.
+    private func ready() {
+        clock.raise(to: newestPublication())
+        backend.loadFriends()
+        publications.publish()
+        publisher.start()
+        sampler.start()
+        manager.ready()
+        Output.standardOutput("ready fingerprint=\(account.fingerprint.description) http=\(address.description(port: Int(listener.port)))\n")
+        var log = Log("ready")
+        log.field("fingerprint", octets: account.fingerprint.hexadecimal)
+        log.field("files", store.totals.files)
+        log.field("derivation_ms", account.derivationMilliseconds)
+        log.field("start_ms", Int((loop.now - started) / 1_000_000))
+        log.write()
+        maud_trim_heap()
+    }
+
+    /// The time of the last signature, as far as the directory tells. A file from beyond the next 30 years is somebody's
+    /// mistake and must not stop the clock.
+    private func newestPublication() -> Int64 {
+        let limit = (maud_build_time() + 30 * 365 * 86_400) * nanosecondsPerSecond
+        var newest: Int64 = 0
+        store.directory(account.fingerprint)?.forEach { _, entry in
+            if entry.modificationTime > newest, entry.modificationTime < limit { newest = entry.modificationTime }
+            return true
+        }
+        return newest
+    }
+
+    private func clockChanged() {
+        if clock.state == .set { store.restamp() }
+    }
+
+    /// SIGTERM and SIGINT end the node in order; a second one ends it at once.
+    private func signalled() {
+        var octets: [UInt8] = [0, 0, 0, 0]
+        let count = octets.withUnsafeMutableBytes { maud_read(signals, $0.baseAddress, $0.count) }
+        for octet in octets.prefix(max(0, Int(count))) where octet != 1 {
+            if isEnding { return loop.stop() }
+            beginEnding()
+        }
+    }
+
+    /// No more requests and readings; what was read is published, for five seconds at most.
+    private func beginEnding() {
+        isEnding = true
+        manager.stopping()
+        listener.close()
+        server.close()
+        sampler.stop()
+        publisher.flush()
+        let deadline = loop.now + 5 * nanosecondsPerSecond
+        let timer = Timer { [unowned(unsafe) self] in
+            if publisher.isIdle || loop.now >= deadline { return loop.stop() }
+            if let ending { loop.schedule(ending, after: 20_000_000) }
+        }
+        ending = timer
+        loop.schedule(timer, after: 0)
+    }
+
+    private func end() {
+        statusSocket?.close()
+        friendsWatch?.close()
+        clockWatch?.close()
+        store.stop()
+        try? worker.stop()
+        home.remove()
+        var log = Log("ended")
+        log.field("batches", publisher.counters.batches)
+        log.write()
+    }
+
+    /// The kernel's name for this boot: 36 octets.
+    private static func bootID() -> [UInt8] {
+        let text = (try? Files.read("/proc/sys/kernel/random/boot_id", limit: 64)) ?? []
+        return Array(text.prefix(36))
+    }
+}
