@@ -22,7 +22,7 @@ extension Friends {
         case .failure(.damaged), .failure(.engine): throw .notOneKey
         case .failure(let error): throw .gnupg(error)
         case .success(let keys):
-            if keys.contains(where: \.isSecret) { throw .secretKey }
+            if keys.contains(where: { $0.isSecret }) { throw .secretKey }
             guard keys.count == 1, let key = keys.first else { throw .notOneKey }
             if key.fingerprint == owner { throw .ownKey }
             var odd: [OddFile] = []

@@ -47,7 +47,7 @@ public final class Friends {
 
     /// The friends in a group whose keys can be used.
     public func members(of group: GroupName) -> [Fingerprint] {
-        all.filter { $0.groups.contains(group) && !$0.key.isRevoked && !$0.key.isExpired }.map(\.fingerprint)
+        all.filter { $0.groups.contains(group) && !$0.key.isRevoked && !$0.key.isExpired }.map { $0.fingerprint }
     }
 
     /// Whether a friend is in a group, with a key that can be used.
@@ -112,7 +112,7 @@ public final class Friends {
     /// What the keys are, all at once; one by one when some file is not exactly one key.
     private func describe(_ files: [KeyFile], _ odd: [OddFile], completion: @escaping (Result<Void, AccountError>) -> Void) {
         if files.isEmpty { return finish([], [], odd, completion: completion) }
-        gnupg.describeKeys(in: files.flatMap(\.key)) { [self] result in
+        gnupg.describeKeys(in: files.flatMap { $0.key }) { [self] result in
             if case .success(let keys) = result, keys.count == files.count {
                 return finish(files, keys, odd, completion: completion)
             }
