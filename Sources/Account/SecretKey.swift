@@ -141,12 +141,18 @@ struct SecretWorkshop {
         return found
     }
 
-    /// Whether a file of gpg-agent (a canonical or a text S-expression) holds its key encrypted.
+    /// Whether a file of gpg-agent (an S-expression, text or canonical) holds its key encrypted by the agent itself.
     static func isProtected(_ file: [UInt8]) -> Bool {
-        contains(file, "protected-private-key") && !isPlain(file)
+        contains(file, "protected-private-key") && !contains(file, "openpgp-native") && !isPlain(file)
     }
 
-    private static func isPlain(_ file: [UInt8]) -> Bool { contains(file, "(private-key") || contains(file, "(11:private-key") }
+    /// Whether it holds its key in the clear. What an import left as it came is called "protected openpgp-native" even when
+    /// there is no protection; long text is wrapped anywhere between words.
+    static func isPlain(_ file: [UInt8]) -> Bool {
+        if contains(file, "(private-key") || contains(file, "(11:private-key") { return true }
+        let words = file.filter { $0 > 0x20 }
+        return contains(words, "(protectionnone)") || contains(words, "(10:protection4:none)")
+    }
 
     private static func contains(_ octets: [UInt8], _ text: StaticString) -> Bool {
         let count = text.utf8CodeUnitCount

@@ -240,3 +240,22 @@ extension WithAccount {
         }
     }
 }
+
+@Suite struct KeyFileTests {
+    private func protected(_ text: String) -> Bool { SecretWorkshop.isProtected(Array(text.utf8)) }
+    private func plain(_ text: String) -> Bool { SecretWorkshop.isPlain(Array(text.utf8)) }
+
+    /// As gpg-agent 2.2 and 2.4 write them.
+    @Test func whatAKeyFileHolds() {
+        let encrypted = "Created: 1\nKey: (protected-private-key (ecc (curve Ed25519)(q #40#)\n (protected openpgp-s2k3-ocb-aes ((sha1"
+        #expect(protected(encrypted) && !plain(encrypted))
+        let clear = "Created: 1\nKey: (private-key (ecc (curve Ed25519)(q #40#)(d #01#)))"
+        #expect(!protected(clear) && plain(clear))
+        #expect(plain("(11:private-key(3:ecc"))
+        let imported = "Key: (protected-private-key (ecc (q #40#)\n (protected openpgp-native (openpgp-private-key (skey _ #01#)(csum \"1\")(protection\n none)))))"
+        #expect(!protected(imported) && plain(imported))
+        let importedWithPassphrase = "Key: (protected-private-key (ecc (q #40#)(protected openpgp-native (openpgp-private-key (skey e #01#)(protection sha1 aes #02# 3))"
+        #expect(!protected(importedWithPassphrase) && !plain(importedWithPassphrase))
+        #expect(!protected("") && !plain(""))
+    }
+}
