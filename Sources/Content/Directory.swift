@@ -21,6 +21,11 @@ public final class Directory {
     var pendingVersions = PendingFiles()
     /// Whether the first scan is over: what comes now is new.
     var isScanned = false
+    /// Files being examined by the worker now.
+    var examining = 0
+    /// Whether every file that was there at the start has been examined. Before, a listing would be one with holes, which a
+    /// follower would never ask for again, and a file that is not found may well exist.
+    public internal(set) var isSettled = false
     /// The directory is gone: results still under way are dropped.
     var isGone = false
     unowned(unsafe) let store: Store

@@ -58,7 +58,7 @@ public final class Store {
     let audiences = Audiences()
     var directories: [Directory] = []
     var isStopped = false
-    var ready: (() -> Void)?
+    private var ready: (() -> Void)?
     // StoreWatch
     var notify: Int32 = -1
     var watches: [Watch] = []
@@ -104,8 +104,9 @@ public final class Store {
         _ = try check(maud_fsync(directory.rawValue), "fsync", root)
     }
 
-    /// Begins to watch and read the directories. `ready` is called when every directory has been looked through once: what the
-    /// cache knew is listed then, everything else appears as it is examined. Throws when the own directory cannot be opened.
+    /// Begins to watch and read the directories. `ready` is called when every directory has been looked through once and every
+    /// own file is known, from the cache or because it was examined; friends' files may still be examined then
+    /// (`Directory.isSettled`). Throws when the own directory cannot be opened.
     public func start(ready: @escaping () -> Void) throws(ContentError) {
         self.ready = ready
         do {
@@ -210,7 +211,19 @@ public final class Store {
         guard !isStopped else { return }
         pumpScans()
         pumpExaminations()
+        settle()
         if isReady { saveCacheIfDue() }
+    }
+
+    /// Notices directories whose files have all been examined for the first time. The own one being so is what `start` waits for.
+    private func settle() {
+        for directory in directories where !directory.isSettled && directory.isScanned && directory.pendingFiles.isEmpty && directory.examining == 0 {
+            directory.isSettled = true
+            directory.generation += 1
+        }
+        guard isReady, let ready, directory(own)?.isSettled == true else { return }
+        self.ready = nil
+        ready()
     }
 
     /// Hands a job over; false when the worker has too much to do: then `pump` is called again soon.

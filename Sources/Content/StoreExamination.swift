@@ -78,8 +78,10 @@ extension Store {
         let name = Array(table.name(index)), sum = table === directory.versions ? table[index].pointee.sum : nil
         table[index].pointee.flags.insert(.examining)
         examinations += 1
+        directory.examining += 1
         let taken = submit(job) { [unowned(unsafe) self] in
             examinations -= 1
+            directory.examining -= 1
             examined(directory, table, name, sum, job, isUnset)
             free(job)
             pump()
@@ -87,6 +89,7 @@ extension Store {
         if taken { return true }
         free(job)
         examinations -= 1
+        directory.examining -= 1
         table[index].pointee.flags.remove(.examining)
         examine(directory, table, index, isArrival: false)
         return false

@@ -50,9 +50,6 @@ extension Store {
         guard !isReady else { return }
         isReady = true
         restamp()
-        let handler = ready
-        ready = nil
-        handler?()
     }
 
     /// A portion of a scan is there.

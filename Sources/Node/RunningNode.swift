@@ -38,6 +38,7 @@ final class RunningNode {
     private var ending: Timer?
     private var signals: Int32 = -1
     private var isEnding = false
+    private var failure: CommandError?
 
     /// Prepares everything up to the listener; requests are answered once `run()` is called.
     init(_ options: RunOptions) throws(CommandError) {
@@ -102,6 +103,7 @@ final class RunningNode {
         }
         do throws(SystemError) { try loop.run() } catch { throw CommandError("the event loop failed", error) }
         end()
+        if let failure { throw failure }
     }
 
     // MARK: Events
@@ -113,6 +115,7 @@ final class RunningNode {
         publications.publish()
         publisher.start()
         sampler.start()
+        do throws(SystemError) { try listener.start() } catch { return fail(error) }
         manager.ready()
         Output.standardOutput("ready fingerprint=\(account.fingerprint.description) http=\(address.description(port: Int(listener.port)))\n")
         var log = Log("ready")
@@ -122,6 +125,12 @@ final class RunningNode {
         log.field("start_ms", Int((loop.now - started) / 1_000_000))
         log.write()
         maud_trim_heap()
+    }
+
+    /// The kernel would not let us wait for connections: there is nothing left to run for.
+    private func fail(_ error: SystemError) {
+        failure = CommandError("cannot serve", error)
+        loop.stop()
     }
 
     /// The time of the last signature, as far as the directory tells. A file from beyond the next 30 years is somebody's

@@ -12,7 +12,7 @@ extension Connection {
         case .version(let sum): entry = directory.version(of: name, sum: sum)
         default: entry = directory.entry(name)
         }
-        guard let entry, entry.isPublic else { return respond(.notFound) }
+        guard let entry, entry.isPublic else { return respond(directory.isSettled ? .notFound : .serviceUnavailable) }
         let file = Representation(size: entry.size, modified: modified(entry), sum: entry.sum, isImmutable: route.kind != .file)
         guard let answer = conditions(head, octets, file) else { return }
         // It was changed or removed a moment ago; the store looks at it again.

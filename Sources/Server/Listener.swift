@@ -17,6 +17,10 @@ public final class Listener {
         socket = FileDescriptor(owning: try check(maud_listen(address, port, Int32(Bounds.connections)), "listen", "\(address):\(port)"))
         self.loop = loop
         self.server = server
+    }
+
+    /// Begins to accept. Until then connections wait in the kernel's queue.
+    public func start() throws(SystemError) {
         try loop.add(socket.rawValue, .read) { [unowned(unsafe) self] _ in accept() }
     }
 

@@ -16,7 +16,7 @@ extension Connection {
         }
         // A date that is none counts as absent (RFC 9110, section 13.1.3).
         let since = head.ifModifiedSince.count > 0 ? HTTPDate(head.ifModifiedSince.octets(of: octets), now: server.nearestDate) : nil
-        guard let listing = server.listing(of: directory) else { return respond(.serviceUnavailable) }
+        guard directory.isSettled, let listing = server.listing(of: directory) else { return respond(.serviceUnavailable) }
         if since == nil, after == nil, query.limit == nil { return respond(with: listing) }
         respond(with: ListingSlice(directory, of: listing, since: since, after: after, limit: query.limit), of: listing, limit: query.limit)
     }

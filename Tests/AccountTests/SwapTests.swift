@@ -65,4 +65,4 @@ private func maud_fork_result(_ body: () -> Int32) -> Int32 {
     return maud_wait(pid)
 }
 
-private func say(_ text: String) { Output.standardError(text + "\n") }
+private func say(_ text: String) { Output.standardError(Message(text + "\n")) }

@@ -33,6 +33,20 @@ extension StoreTests {
             #expect(directory.entry("r-temperature-100003.json.pgp")?.recipients == [KeyID(rawValue: 3)])
         }
 
+        /// A listing with holes would make followers miss files for ever: ready means that every own file is known.
+        @Test func readyMeansThatNothingIsMissing() throws {
+            let shop = try Workshop { try fill($0, 300) }
+            var known = -1
+            var wasSettledBefore = false
+            try shop.store.start { known = shop.store.directory(gina)?.count ?? 0 }
+            while known < 0 {
+                if known < 0, let directory = shop.store.directory(gina), directory.isSettled, directory.count < 300 { wasSettledBefore = true }
+                try shop.loop.runOnce(wait: true)
+            }
+            #expect(known == 300 && !wasSettledBefore)
+            #expect(shop.store.directory(gina)?.isSettled == true)
+        }
+
         @Test func onlyWhatChangedIsHashedAgain() throws {
             let shop = try Workshop { try fill($0, 50) }
             try shop.started()

@@ -31,6 +31,7 @@ import Testing
         let large = publicFile(300_000, seed: 7)
         let harness = try Harness([("a.pgp", publicFile(1000), 1), ("large ü.pgp", large, 2)])
         let listener = try Listener(address: "127.0.0.1", port: 0, server: harness.server, loop: harness.loop)
+        try listener.start()
         defer { listener.close() }
         let base = "http://127.0.0.1:\(listener.port)" + harness.base
         #expect(try curl(harness, [base + "/large%20%C3%BC.pgp"]) == (0, large))
@@ -49,6 +50,7 @@ import Testing
     @Test func outOfDescriptors() throws {
         let harness = try Harness()
         let listener = try Listener(address: "127.0.0.1", port: 0, server: harness.server, loop: harness.loop)
+        try listener.start()
         defer { listener.close() }
         let idle = harness.connect()
         let client = try connect(listener.port)
@@ -74,6 +76,7 @@ import Testing
     @Test func aPortInUseIsSaid() throws {
         let harness = try Harness()
         let listener = try Listener(address: "127.0.0.1", port: 0, server: harness.server, loop: harness.loop)
+        try listener.start()
         defer { listener.close() }
         let error = #expect(throws: SystemError.self) { try Listener(address: "127.0.0.1", port: listener.port, server: harness.server, loop: harness.loop) }
         #expect(error?.code == ErrorNumber.addressInUse && error?.description.contains("127.0.0.1:\(listener.port)") == true)
