@@ -31,12 +31,15 @@ extension Friends {
         let prefix = group.map { "\($0.description)/" } ?? ""
         try Files.forEachName(inDirectory: number) { (name) throws(SystemError) in
             let text = String(cString: name), octets = Array(text.utf8)
-            // Names with a dot first are ignored, as the convention says; the account is no friend.
+            // Names with a dot first are ignored, as the convention says; the account is no friend; other programs keep
+            // things there that are no keys (sync_state.json).
+            let isKey = octets.suffix(4).elementsEqual(Array<UInt8>(".pgp" as StaticString))
             if octets.first == 0x2E || (group == nil && text.hasSameOctets(as: "account.pgp")) { return true }
             let kind = try Files.status(text, in: number, follow: false)?.kind
+            if kind != UInt32(MAUD_FILE_DIRECTORY), !isKey { return true }
             if kind == UInt32(MAUD_FILE_DIRECTORY), group == nil, let name = GroupName(octets) {
                 found.append(name)
-            } else if kind == UInt32(MAUD_FILE_REGULAR), octets.count == Fingerprint.digits + 4, octets.suffix(4).elementsEqual(Array<UInt8>(".pgp" as StaticString)),
+            } else if kind == UInt32(MAUD_FILE_REGULAR), octets.count == Fingerprint.digits + 4, isKey,
                       let fingerprint = Fingerprint(hexadecimal: octets.prefix(Fingerprint.digits)) {
                 files.append(KeyFile(group: group, name: fingerprint))
             } else {

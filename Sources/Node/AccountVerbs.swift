@@ -1,0 +1,85 @@
+import Account
+import CLinux
+import GnuPG
+import OpenPGP
+import System
+
+/// The verbs for the account itself.
+extension CommandLineInterface {
+    static var initVerb: Verb { Verb(
+        name: "init", summary: "make an identity, or import one made elsewhere, into a Mau directory",
+        options: [
+            CommonOptions.root,
+            OptionDescription("--name", "NAME", "the name in the user id (not with --import)"),
+            OptionDescription("--email", "MAIL", "the mail address in the user id"),
+            CommonOptions.passphraseFile, CommonOptions.runtime,
+            OptionDescription("--import", "FILE", "a secret key export, or an account.pgp that the passphrase opens"),
+            OptionDescription("--import-passphrase-file", "FILE", "the passphrase of the secret key inside FILE, when it has one of its own"),
+        ], arguments: []) { (invocation) throws(CommandError) in
+            let mau = MauDirectory(try invocation.required("--root"))
+            let file = invocation.value("--import")
+            if file == nil, !invocation.has("--name") { throw CommandError(.usage, "--name is missing") }
+            if file == nil, invocation.has("--import-passphrase-file") { throw CommandError(.usage, "--import-passphrase-file needs --import") }
+            if file != nil, invocation.has("--email") { throw CommandError(.usage, "an imported identity keeps its user id: --email has no place with --import") }
+            let passphrase = PassphraseSource.choose(file: invocation.value("--passphrase-file"), prompt: "New passphrase: ", isNew: file == nil)
+            let home = try Session.workingDirectory(invocation)
+            let clock = NodeClock(clock: SystemClock(), floor: maud_build_time() * nanosecondsPerSecond)
+            do throws(AccountError) {
+                let account: UnlockedAccount
+                if let file {
+                    account = try Account.importAccount(mau, from: file, passphrase: passphrase,
+                                                        keyPassphrase: invocation.value("--import-passphrase-file").map { .file($0) }, directory: home, clock: clock)
+                } else {
+                    account = try Account.create(mau, name: invocation.value("--name") ?? "", mail: invocation.value("--email"), passphrase: passphrase,
+                                                 directory: home, clock: clock)
+                }
+                Output.standardOutput(account.fingerprint.hexadecimal + [0x0A])
+            } catch { throw CommandError(error) }
+        }
+    }
+
+    static var passwdVerb: Verb { Verb(
+        name: "passwd", summary: "change the account's passphrase",
+        options: [
+            CommonOptions.root, CommonOptions.passphraseFile,
+            OptionDescription("--new-passphrase-file", "FILE", "the new passphrase (default: the terminal)"),
+            CommonOptions.runtime,
+        ], arguments: []) { (invocation) throws(CommandError) in
+            let mau = MauDirectory(try invocation.required("--root"))
+            let old = PassphraseSource.choose(file: invocation.value("--passphrase-file"), prompt: "Present passphrase: ")
+            let new: PassphraseSource = invocation.value("--new-passphrase-file").map { .file($0) } ?? .terminal(prompt: "New passphrase: ", isNew: true)
+            let home = try Session.workingDirectory(invocation)
+            do throws(AccountError) { try Account.changePassphrase(mau, old: old, new: new, directory: home) } catch { throw CommandError(error) }
+        }
+    }
+
+    static var fingerprintVerb: Verb { Verb(
+        name: "fingerprint", summary: "print the account's fingerprint",
+        options: [CommonOptions.root, CommonOptions.passphraseFile, CommonOptions.runtime], arguments: []) { (invocation) throws(CommandError) in
+            Output.standardOutput(try Session(invocation).account.fingerprint.hexadecimal + [0x0A])
+        }
+    }
+
+    static var exportVerb: Verb { Verb(
+        name: "export", summary: "write the account's public key, binary, for friends",
+        options: [
+            CommonOptions.root, CommonOptions.passphraseFile, CommonOptions.runtime,
+            OptionDescription("--output", "FILE", "where to (default: standard output)"),
+        ], arguments: []) { (invocation) throws(CommandError) in
+            let session = try Session(invocation)
+            let key = try session.finish { session.gnuPG.exportPublicKey(session.account.fingerprint, completion: $0) }
+            guard let path = invocation.value("--output") else { return Output.standardOutput(key) }
+            let (directory, name) = split(path)
+            do throws(SystemError) { try DurableFile.write(key, to: name, in: directory, temporaryDirectory: directory, existing: .replace) } catch {
+                throw CommandError("cannot write the key", error)
+            }
+        }
+    }
+
+    /// The directory of a path and the name in it.
+    private static func split(_ path: String) -> (directory: String, name: String) {
+        let octets = Array(path.utf8)
+        guard let slash = octets.lastIndex(of: 0x2F) else { return (".", path) }
+        return (slash == 0 ? "/" : Array(octets[..<slash]).text, Array(octets[(slash + 1)...]).text)
+    }
+}

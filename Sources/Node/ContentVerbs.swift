@@ -1,0 +1,104 @@
+import Account
+import CLinux
+import Content
+import GnuPG
+import OpenPGP
+import System
+
+/// Writing and reading files of a Mau directory.
+extension CommandLineInterface {
+    static var publishVerb: Verb { Verb(
+        name: "publish", summary: "sign a file, encrypt it unless it is public, and put it into the Mau directory",
+        options: [
+            CommonOptions.root, CommonOptions.passphraseFile,
+            OptionDescription("--name", "NAME", required: true, "its name there, .pgp included"),
+            OptionDescription("--to", "FINGERPRINT|GROUP", repeatable: true, "who may read it (default: only this account)"),
+            OptionDescription("--public", nil, "everyone may read it"),
+            CommonOptions.runtime,
+        ], arguments: ["FILE"]) { (invocation) throws(CommandError) in
+            if invocation.has("--public"), invocation.has("--to") { throw CommandError(.usage, "--public and --to exclude each other") }
+            let text = try invocation.required("--name")
+            let name: FileName
+            do throws(FileName.Defect) { name = try FileName(text) } catch { throw CommandError(.usage, "the name \(error.description)") }
+            let content: [UInt8]
+            do throws(SystemError) { content = try Files.read(invocation.arguments[0], limit: Bounds.fileSize) } catch {
+                if error.code == ErrorNumber.messageSize { throw CommandError(.dataError, "the file has more than \(Bounds.fileSize >> 20) MiB") }
+                throw CommandError("cannot read the file", error)
+            }
+            let session = try Session(invocation)
+            session.clock.raise(to: newestPublication(session))
+            let recipients = try recipients(invocation, session)
+            let message = try session.finish { session.gnuPG.sign(content, recipients: recipients, completion: $0) }
+            do throws(ContentError) {
+                try ContentFile.write(root: session.root, own: session.account.fingerprint, name: name, octets: message.octets, keepingVersions: true, clock: session.clock)
+            } catch { throw CommandError(error.exitCode, error.description) }
+        }
+    }
+
+    /// Nobody for a public file, else the account and whom `--to` names.
+    private static func recipients(_ invocation: Invocation, _ session: Session) throws(CommandError) -> [Fingerprint] {
+        if invocation.has("--public") { return [] }
+        var recipients = [session.account.fingerprint]
+        let names = invocation.values("--to")
+        if names.isEmpty { return recipients }
+        let friends = try session.friends()
+        for name in names {
+            if let fingerprint = Fingerprint(name) {
+                guard fingerprint == session.account.fingerprint || friends.friend(fingerprint) != nil else {
+                    throw CommandError(.dataError, "\(fingerprint.hexadecimal) is no friend")
+                }
+                recipients.append(fingerprint)
+            } else {
+                let members = GroupName(name).map { friends.members(of: $0) } ?? []
+                if members.isEmpty { throw CommandError(.dataError, "\(printable(name)) is neither a fingerprint nor a group with members") }
+                recipients += members
+            }
+        }
+        return recipients
+    }
+
+    /// The time of the last signature as far as the own directory tells: time never goes behind it. A file from beyond the
+    /// next 30 years is somebody's mistake and must not stop the clock.
+    private static func newestPublication(_ session: Session) -> Int64 {
+        let path = MauDirectory(session.root).content(of: session.account.fingerprint)
+        guard let directory = try? FileDescriptor.open(path, [.read, .directory]) else { return 0 }
+        let number = directory.rawValue, limit = (maud_build_time() + 30 * 365 * 86_400) * nanosecondsPerSecond
+        var newest: Int64 = 0
+        try? Files.forEachName(inDirectory: number) { (name) throws(SystemError) in
+            var status = maud_status()
+            if maud_statat(number, name, false, &status) == 0, Int(status.kind) == MAUD_FILE_REGULAR, status.modification_time < limit {
+                newest = max(newest, status.modification_time)
+            }
+            return true
+        }
+        return newest
+    }
+
+    static var openVerb: Verb { Verb(
+        name: "open", summary: "verify a file, decrypt it, and write its content to standard output",
+        options: [CommonOptions.root, CommonOptions.passphraseFile, CommonOptions.runtime], arguments: ["PATH"]) { (invocation) throws(CommandError) in
+            let path = invocation.arguments[0]
+            let message: [UInt8]
+            do throws(SystemError) { message = try Files.read(path, limit: Bounds.fileSize) } catch { throw CommandError("cannot read the file", error) }
+            let author = authorOfPath(path)
+            let session = try Session(invocation)
+            // The keys of friends are needed for what is not our own.
+            if author != session.account.fingerprint { _ = try session.friends() }
+            let opened = try session.finish { session.gnuPG.open(message, completion: $0) }
+            if let author, author != opened.signer {
+                throw CommandError(.dataError, "it lies in the directory of \(author.hexadecimal), but is signed by \(opened.signer.hexadecimal)")
+            }
+            Output.standardError("signed by \(opened.signer.hexadecimal)\n" as Message)
+            Output.standardOutput(opened.content)
+        }
+    }
+
+    /// The fingerprint whose directory a path leads through (the last one, followed or not), or nil.
+    static func authorOfPath(_ path: String) -> Fingerprint? {
+        for component in Array(path.utf8).split(separator: 0x2F).dropLast().reversed() {
+            let name = component.first == 0x2E ? component.dropFirst() : component
+            if let fingerprint = Fingerprint(hexadecimal: name) { return fingerprint }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,88 @@
+import Account
+import CLinux
+import EventLoop
+import GnuPG
+import OpenPGP
+import System
+
+/// An unlocked account for one command: its own working directory, its own gpg, gone when the command ends.
+final class Session {
+    let root: String
+    let account: UnlockedAccount
+    let clock: NodeClock
+    let gnuPG: GnuPG
+    private let home: WorkingDirectory
+    private let loop: EventLoop
+
+    /// Unlocks the account that `--root`, `--passphrase-file` and `--runtime` name.
+    init(_ invocation: Invocation) throws(CommandError) {
+        root = try invocation.required("--root")
+        home = try Session.workingDirectory(invocation)
+        let keyPassphrase: LockedMemory?
+        do throws(AccountError) {
+            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: invocation.value("--passphrase-file")), directory: home)
+        } catch { throw CommandError(error) }
+        clock = NodeClock(clock: SystemClock(), floor: max(account.creationTime, maud_build_time()) * nanosecondsPerSecond)
+        do throws(SystemError) { loop = try EventLoop(clock: SystemClock()) } catch { throw CommandError("cannot start", error) }
+        do throws(GnuPGError) { gnuPG = try GnuPG(home: home.path, loop: loop, clock: clock) } catch { throw CommandError(error) }
+        gnuPG.account = account.key
+        gnuPG.keyPassphrase = keyPassphrase
+    }
+
+    /// GnuPG's directory in memory for this command.
+    static func workingDirectory(_ invocation: Invocation) throws(CommandError) -> WorkingDirectory {
+        do throws(GnuPGError) { return try WorkingDirectory(runtime: invocation.value("--runtime")) } catch { throw CommandError(error) }
+    }
+
+    /// The friends, their keys imported. What lies in `.mau` and is no friend's key is told on standard error.
+    func friends() throws(CommandError) -> Friends {
+        let friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
+        _ = try finish { friends.load(completion: $0) }
+        for odd in friends.oddFiles { Output.standardError("maud: .mau/\(printable(odd.path)) is skipped: \(odd.reason)\n" as Message) }
+        return friends
+    }
+
+    /// Runs the loop until an operation has completed.
+    func finish<Value>(_ start: (@escaping (Result<Value, AccountError>) -> Void) -> Void) throws(CommandError) -> Value {
+        var result: Result<Value, AccountError>?
+        start { result = $0 }
+        while true {
+            switch result {
+            case .success(let value): return value
+            case .failure(let error): throw CommandError(error)
+            case nil: break
+            }
+            do throws(SystemError) { try loop.runOnce(wait: true) } catch { throw CommandError("the event loop failed", error) }
+        }
+    }
+
+    /// The same for an operation of gpg.
+    func finish<Value>(_ start: (@escaping GnuPG.Completion<Value>) -> Void) throws(CommandError) -> Value {
+        do throws(GnuPGError) { return try gnuPG.wait(start) } catch { throw CommandError(error) }
+    }
+}
+
+extension CommandError {
+    init(_ error: AccountError) { self.init(error.exitCode, error.description) }
+    init(_ error: GnuPGError) { self.init(error.exitCode, error.description) }
+}
+
+extension CommonOptions {
+    /// The fingerprint that an argument is.
+    static func fingerprint(_ text: String) throws(CommandError) -> Fingerprint {
+        guard let fingerprint = Fingerprint(text) else { throw CommandError(.usage, "\(printable(text)) is not a fingerprint (40 hexadecimal digits)") }
+        return fingerprint
+    }
+}
+
+/// Text from outside for a terminal: control characters become question marks.
+func printable(_ text: String) -> [UInt8] { printable(Array(text.utf8)) }
+func printable(_ octets: [UInt8]) -> [UInt8] {
+    var out: [UInt8] = []
+    for (index, octet) in octets.enumerated() {
+        // C1 control characters are C2 80 to C2 9F in UTF-8.
+        let isC1 = octet & 0xE0 == 0x80 && index > 0 && octets[index - 1] == 0xC2
+        out.append(octet < 0x20 || octet == 0x7F || isC1 ? 0x3F : octet)
+    }
+    return out
+}
