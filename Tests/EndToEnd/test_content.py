@@ -135,9 +135,19 @@ def open_of_gina(node, name, **options):
 @pytest.mark.parametrize("name, plain", [
     ("hello.json.pgp", "hello.json"), ("zlib.json.pgp", "hello.json"), ("bzip2.json.pgp", "hello.json"), ("aes256-sha512.json.pgp", "hello.json"),
     ("ocb-tag20.json.pgp", "hello.json"), ("ocb-tag20-blob.bin.pgp", "blob.bin"), ("blob.bin.pgp", "blob.bin"), ("public.json.pgp", "hello.json"),
-    ("public-uncompressed.json.pgp", "hello.json"), ("hidden-recipient.json.pgp", "hello.json"), ("group.json.pgp", "group.json")])
+    ("public-uncompressed.json.pgp", "hello.json"), ("group.json.pgp", "group.json")])
 def test_files_made_by_gpg_open(make_node, name, plain):
     assert open_of_gina(make_node(), name).stdout == (FIXTURES / "plain" / plain).read_bytes()
+
+
+def test_a_file_for_a_hidden_recipient_opens(make_node):
+    """Key id 0 in the one PKESK packet: it is alice's."""
+    node = make_node()
+    node.write_passphrase("fixture-alice")
+    node.init("--import", FIXTURES / "ref/alice/.mau/account.pgp")
+    node.command("friend add", FIXTURES / "keys/gnupg24-gina.asc")
+    opened = node.command("open", FIXTURES / "gnupg24/gina" / GINA / "hidden-recipient.json.pgp")
+    assert opened.stdout == (FIXTURES / "plain/hello.json").read_bytes() and GINA in opened.stderr.decode()
 
 
 @pytest.mark.parametrize("name", ["BAD-unsigned.json.pgp", "BAD-armored.json.pgp", "BAD-signed-by-hugo.json.pgp"])
