@@ -23,6 +23,7 @@ int maud_store_directory_open(int parent, const char *path, maud_store_directory
 }
 void maud_store_directory_close(maud_store_directory *directory) { maud_close(directory->fd); free(directory); }
 int maud_store_directory_descriptor(const maud_store_directory *directory) { return directory->fd; }
+void maud_store_directory_reset(maud_store_directory *directory, int64_t time) { __atomic_store_n(&directory->newest, time, __ATOMIC_RELAXED); }
 int64_t maud_store_directory_newest(const maud_store_directory *directory) { return __atomic_load_n(&directory->newest, __ATOMIC_RELAXED); }
 void maud_store_directory_raise(maud_store_directory *directory, int64_t time) {
   int64_t seen = maud_store_directory_newest(directory);

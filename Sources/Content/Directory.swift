@@ -91,6 +91,21 @@ public final class Directory {
         }
     }
 
+    /// The latest modification time, and the latest time that the system's clock had when a file was written: a file published
+    /// while the clock was unset has a modification time ahead of its change time, which is the kernel's own.
+    ///
+    /// - Parameter limit: files from beyond it are somebody's mistake and must not stop the clock.
+    public func latestTimes(before limit: Int64) -> (published: Int64, passed: Int64) {
+        var published: Int64 = 0, passed: Int64 = 0
+        for position in 0..<files.listedCount {
+            let record = files[files.record(listed: position)]
+            guard record.pointee.modificationTime < limit else { continue }
+            published = max(published, record.pointee.modificationTime)
+            passed = max(passed, min(record.pointee.modificationTime, record.pointee.changeTime))
+        }
+        return (published, passed)
+    }
+
     func entry(_ index: UInt16, in table: Table) -> Entry {
         let record = table[index]
         return Entry(size: record.pointee.size, modificationTime: record.pointee.modificationTime, sum: record.pointee.sum,

@@ -128,10 +128,16 @@ final class Engine {
 
     // MARK: gpg.conf
 
+    /// Seconds since 1970 that gpg must take for now; nil when the system's clock is right for a signature.
+    private func fakedTime() -> Int64? {
+        let time = clock.signatureTime / nanosecondsPerSecond
+        return clock.state == .unset || time > clock.now / nanosecondsPerSecond ? time : nil
+    }
+
     /// Writes gpg.conf when this operation needs another one than the last. False when it cannot be written.
     private func configure(for operation: Operation) -> Bool {
         let purpose: Configuration.Purpose = switch operation.purpose {
-        case .signing: .signing(at: clock.state == .unset ? clock.now / nanosecondsPerSecond : nil)
+        case .signing: .signing(at: fakedTime())
         case .reading: .reading
         case .encrypting: .encrypting
         }

@@ -26,7 +26,7 @@ extension CommandLineInterface {
                 throw CommandError("cannot read the file", error)
             }
             let session = try Session(invocation)
-            session.clock.raise(to: newestPublication(session))
+            resumeClock(session)
             let recipients = try recipients(invocation, session)
             let message = try session.finish { session.gnuPG.sign(content, recipients: recipients, completion: $0) }
             do throws(ContentError) {
@@ -57,21 +57,22 @@ extension CommandLineInterface {
         return recipients
     }
 
-    /// The time of the last signature as far as the own directory tells: time never goes behind it. A file from beyond the
-    /// next 30 years is somebody's mistake and must not stop the clock.
-    private static func newestPublication(_ session: Session) -> Int64 {
+    /// Takes over from the own directory which times were used and have passed (see `Directory.latestTimes`).
+    private static func resumeClock(_ session: Session) {
         let path = MauDirectory(session.root).content(of: session.account.fingerprint)
-        guard let directory = try? FileDescriptor.open(path, [.read, .directory]) else { return 0 }
-        let number = directory.rawValue, limit = (maud_build_time() + 30 * 365 * 86_400) * nanosecondsPerSecond
-        var newest: Int64 = 0
+        guard let directory = try? FileDescriptor.open(path, [.read, .directory]) else { return }
+        let number = directory.rawValue
+        var published: Int64 = 0, passed: Int64 = 0
         try? Files.forEachName(inDirectory: number) { (name) throws(SystemError) in
             var status = maud_status()
-            if maud_statat(number, name, false, &status) == 0, Int(status.kind) == MAUD_FILE_REGULAR, status.modification_time < limit {
-                newest = max(newest, status.modification_time)
+            if maud_statat(number, name, false, &status) == 0, Int(status.kind) == MAUD_FILE_REGULAR,
+               status.modification_time < RunningNode.latestBelievableTime {
+                published = max(published, status.modification_time)
+                passed = max(passed, min(status.modification_time, status.change_time))
             }
             return true
         }
-        return newest
+        session.clock.resume(latest: published, passed: passed)
     }
 
     static var openVerb: Verb { Verb(

@@ -13,6 +13,7 @@ final class Publications {
     private var remaining: [(name: StaticString, content: [UInt8])]
     /// Files that were published since the start.
     private(set) var published = 0
+    private var done: () -> Void = {}
 
     init(board: Board, fingerprint: Fingerprint, backend: NodeBackend) {
         self.backend = backend
@@ -22,9 +23,14 @@ final class Publications {
         ]
     }
 
-    /// Publishes what changed, one after the other; failures are logged, and tried again at the next start.
-    func publish() {
-        guard let next = remaining.popLast() else { return }
+    /// Publishes what changed, one after the other, and calls `done`. Failures are logged, and tried again at the next start.
+    func publish(done: @escaping () -> Void) {
+        self.done = done
+        publish()
+    }
+
+    private func publish() {
+        guard let next = remaining.popLast() else { return done() }
         let name = [UInt8](next.name)
         if let present = backend.publicContent(name), present == next.content { return publish() }
         backend.sign(next.content, for: .everyone) { [unowned(unsafe) self] result in

@@ -15,4 +15,13 @@ enum RootLock {
         if result < 0 { throw CommandError("cannot lock the Mau directory", SystemError(code: -result, call: "flock", subject: root)) }
         return directory
     }
+
+    /// A node that cannot write into its directory would publish nothing: better to say so before it starts.
+    static func checkWritable(_ root: String) throws(CommandError) {
+        let probe = root + "/.maud-\(maud_process_id()).tmp"
+        do throws(SystemError) {
+            try Files.write([], to: probe)
+            try Files.remove(probe)
+        } catch { throw CommandError(error.exitCode == .systemError ? .cannotCreate : error.exitCode, "cannot write into the Mau directory: \(error.description)") }
+    }
 }

@@ -38,6 +38,7 @@ final class RunningNode {
     private var ending: Timer?
     private var signals: Int32 = -1
     private var isEnding = false
+    private var served: Int64 = 0
     private var failure: CommandError?
 
     /// Prepares everything up to the listener; requests are answered once `run()` is called.
@@ -49,6 +50,7 @@ final class RunningNode {
         state = options.state
         address = options.http
         rootLock = try RootLock.take(root)
+        try RootLock.checkWritable(root)
         try StateDirectory.create(state)
         let system = SystemClock()
         started = system.sinceBoot
@@ -106,23 +108,34 @@ final class RunningNode {
         if let failure { throw failure }
     }
 
+    /// Nanoseconds since 1970. A file from beyond the next 30 years is somebody's mistake and must not stop the clock.
+    static var latestBelievableTime: Int64 { (maud_build_time() + 30 * 365 * 86_400) * nanosecondsPerSecond }
+
     // MARK: Events
 
     /// The index stands: what it lists is served, and the node begins to publish.
     private func ready() {
-        clock.raise(to: newestPublication())
+        if let own = store.directory(account.fingerprint) {
+            let times = own.latestTimes(before: RunningNode.latestBelievableTime)
+            clock.resume(latest: times.published, passed: times.passed)
+        }
+        do throws(SystemError) { try listener.start() } catch { return fail(error) }
+        served = loop.now
+        publications.publish { [unowned(unsafe) self] in announce() }
         backend.loadFriends()
-        publications.publish()
         publisher.start()
         sampler.start()
-        do throws(SystemError) { try listener.start() } catch { return fail(error) }
         manager.ready()
-        Output.standardOutput("ready fingerprint=\(account.fingerprint.description) http=\(address.description(port: Int(listener.port)))\n")
+    }
+
+    /// What the node says of itself is up to date: whoever waits for us may come.
+    private func announce() {
+        Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\n")
         var log = Log("ready")
         log.field("fingerprint", octets: account.fingerprint.hexadecimal)
         log.field("files", store.totals.files)
         log.field("derivation_ms", account.derivationMilliseconds)
-        log.field("start_ms", Int((loop.now - started) / 1_000_000))
+        log.field("start_ms", Int((served - started) / 1_000_000))
         log.write()
         maud_trim_heap()
     }
@@ -131,18 +144,6 @@ final class RunningNode {
     private func fail(_ error: SystemError) {
         failure = CommandError("cannot serve", error)
         loop.stop()
-    }
-
-    /// The time of the last signature, as far as the directory tells. A file from beyond the next 30 years is somebody's
-    /// mistake and must not stop the clock.
-    private func newestPublication() -> Int64 {
-        let limit = (maud_build_time() + 30 * 365 * 86_400) * nanosecondsPerSecond
-        var newest: Int64 = 0
-        store.directory(account.fingerprint)?.forEach { _, entry in
-            if entry.modificationTime > newest, entry.modificationTime < limit { newest = entry.modificationTime }
-            return true
-        }
-        return newest
     }
 
     private func clockChanged() {

@@ -20,50 +20,62 @@ public let nanosecondsPerSecond: Int64 = 1_000_000_000
 
 /// The time as a node without a battery clock knows it.
 ///
-/// Boards start in 1970 or at the time of their image. The *floor* is the latest of the key's creation, the last
-/// signature and the build: a clock below it is wrong for certain, and counts as unset. Then the node's time is the
-/// floor plus the time since boot, so it still advances and every signature stays after the key's creation.
+/// Boards start in 1970 or at the time of their image. The *floor* is the latest time that is known to have passed: the
+/// key's creation, the build, and the signatures that were made while the clock was set. A clock below it is wrong for
+/// certain, and counts as unset. Then the node's time is the latest time it used before it was started plus the time since
+/// boot, so it still advances, and every signature stays after the key's creation and after the one before.
 public final class NodeClock {
     public enum State { case set, unset }
 
     private let clock: any Clock
     /// Nanoseconds since 1970 below which the clock counts as unset.
     public private(set) var floor: Int64
-    /// The floor that "time since boot" is added to: fixed while the clock is unset, so that signing does not
-    /// move time ahead of itself.
+    /// What the time since boot is added to while the clock is unset: fixed then, so that signing does not move time
+    /// ahead of itself.
     private var base: Int64
+    /// The latest signature, whatever the clock was then.
+    private var latestSignature: Int64
 
     /// - Parameter floor: the latest of the key's creation and the build time, in nanoseconds since 1970.
     public init(clock: any Clock, floor: Int64) {
         self.clock = clock
         self.floor = floor
         base = floor
+        latestSignature = floor
     }
 
     /// Whether the system's clock can be believed.
     public var state: State { clock.realtime >= floor ? .set : .unset }
 
-    /// Nanoseconds since 1970 for signatures and modification times: the clock, or floor + time since boot.
+    /// Nanoseconds since 1970: the clock, or, while it is unset, the latest time before the start plus the time since boot.
     public var now: Int64 {
         let realtime = clock.realtime
         return realtime >= floor ? realtime : base + clock.sinceBoot
     }
 
+    /// The time of a signature made now: never before an earlier one. Those that were made while the clock was unset may be
+    /// ahead of the true time.
+    public var signatureTime: Int64 { max(now, latestSignature) }
+
     /// Nanoseconds since boot.
     public var sinceBoot: Int64 { clock.sinceBoot }
 
-    /// Raises the floor at start: the newest signature that was found.
-    public func raise(to time: Int64) {
-        guard time > floor else { return }
-        floor = time
-        base = time
+    /// Takes over at start what the files tell.
+    ///
+    /// - Parameters:
+    ///   - latest: the time of the latest publication, whatever the clock was then.
+    ///   - passed: the latest time that the system's clock had when it was set.
+    public func resume(latest: Int64, passed: Int64) {
+        floor = max(floor, passed)
+        latestSignature = max(latestSignature, latest)
+        base = max(base, floor, latestSignature)
     }
 
-    /// Remembers the time of a signature just made: later times must not be below it.
+    /// Remembers the time of a signature just made.
     public func signed(at time: Int64) {
-        guard time > floor else { return }
-        // While unset, floor + time since boot already runs ahead of the base: only the comparison moves.
-        if state == .set { base = time }
-        floor = time
+        latestSignature = max(latestSignature, time)
+        guard state == .set else { return }
+        floor = max(floor, min(time, clock.realtime))
+        base = max(base, latestSignature)
     }
 }

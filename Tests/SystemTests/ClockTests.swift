@@ -30,4 +30,31 @@ final class SimulatedClock: Clock {
         #expect(node.state == .unset)
         #expect(node.now == 5010)
     }
+
+    /// A board whose key was made minutes ago and that has been up for hours: its unset time ran ahead of the true one.
+    @Test func timesThatRanAheadDoNotKeepTheClockUnset() {
+        let clock = SimulatedClock()
+        let node = NodeClock(clock: clock, floor: 1000)
+        clock.sinceBoot = 5000
+        node.signed(at: node.signatureTime)
+        clock.realtime = 1100
+        #expect(node.state == .set && node.now == 1100)
+        #expect(node.signatureTime == 6000, "no signature before an earlier one")
+        node.signed(at: 6000)
+        clock.realtime = 1200
+        #expect(node.state == .set && node.signatureTime == 6000)
+        clock.realtime = 1050
+        #expect(node.state == .unset, "1100 had passed")
+    }
+
+    @Test func afterARestartTimeGoesOnBehindTheLatestPublication() {
+        let clock = SimulatedClock()
+        let node = NodeClock(clock: clock, floor: 1000)
+        clock.sinceBoot = 7
+        node.resume(latest: 6000, passed: 2000)
+        clock.realtime = 1500
+        #expect(node.state == .unset && node.now == 6007)
+        clock.realtime = 2000
+        #expect(node.state == .set && node.now == 2000 && node.signatureTime == 6000)
+    }
 }

@@ -7,13 +7,15 @@
 #define MAUD_STORE_H
 #include "CLinux.h"
 
-/* A directory of content files: its descriptor and the newest modification time given or seen in it, which only rises.
+/* A directory of content files: its descriptor and the newest modification time given or seen in it, which only rises, but for a restamp of all that is later.
  * Times are nanoseconds since 1970. The functions may be called from any thread. */
 typedef struct maud_store_directory maud_store_directory;
 int maud_store_directory_open(int parent, const char *path, maud_store_directory **directory); /* O_NOFOLLOW */
 void maud_store_directory_close(maud_store_directory *directory);
 int maud_store_directory_descriptor(const maud_store_directory *directory);
 int64_t maud_store_directory_newest(const maud_store_directory *directory);
+/* The files that had later times have earlier ones now. */
+void maud_store_directory_reset(maud_store_directory *directory, int64_t time);
 void maud_store_directory_raise(maud_store_directory *directory, int64_t time);
 
 /* Every job's outcome. */
