@@ -63,7 +63,8 @@ extension Store {
 
     private func begin(_ directory: Directory, _ table: Table, _ index: UInt16) -> Bool {
         let path = directory.path(index, in: table)
-        let head = min(Int(clamping: table[index].pointee.size), Classification.headLimit)
+        // The size may be that of a moment ago, when another program had only begun to write.
+        let head = min(max(Int(clamping: table[index].pointee.size), 4096), Classification.headLimit)
         let job = path.withUnsafeBytes { maud_examination_create(directory.handle, $0.baseAddress, $0.count, head) }
         table[index].pointee.flags.remove(.pending)
         guard let job else { return true }
@@ -116,15 +117,22 @@ extension Store {
         let examined = job.pointee.status
         guard !again, examined.inode == status.inode, examined.size == status.size, examined.modification_time == status.modification_time,
               examined.change_time == status.change_time else { return examine(directory, table, index, isArrival: false) }
+        let classification = classify(job)
+        if classification == nil, job.pointee.head_count == job.pointee.head_capacity, job.pointee.head_capacity < Classification.headLimit {
+            // It grew since its size was known: once more, with room for a longer head.
+            table.setSize(index, examined.size)
+            return examine(directory, table, index, isArrival: false)
+        }
         if job.pointee.arrival, isUnset, table === directory.files { noteUnset(examined.modification_time) }
-        accept(directory, table, index, examined, Store.sum(job.pointee.sum), classify(job))
+        accept(directory, table, index, examined, Store.sum(job.pointee.sum), classification ?? .other)
     }
 
     static let busy: Int32 = 16 // EBUSY
 
-    private func classify(_ job: UnsafeMutablePointer<maud_examination>) -> Classification {
+    /// Nil when more of the head would be needed.
+    private func classify(_ job: UnsafeMutablePointer<maud_examination>) -> Classification? {
         let head = UnsafeRawBufferPointer(start: job.pointee.head, count: job.pointee.head_count)
-        return Classification.classify(head, size: Int(clamping: job.pointee.status.size)) ?? .other
+        return Classification.classify(head, size: Int(clamping: job.pointee.status.size))
     }
 
     /// Takes over what was found out about a file, and lists it when someone may see it.

@@ -39,6 +39,19 @@ extension StoreTests {
             #expect(shop.store.totals.files == 0)
         }
 
+        /// As cp and editors do: the file is empty when the kernel tells of it, and whole when it is closed.
+        @Test func aFileThatWasEmptyWhenItWasCreatedIsListedWhenItIsClosed() throws {
+            let shop = try Workshop()
+            let directory = try shop.started()
+            var file: FileDescriptor? = try FileDescriptor.open(shop.own + "/late.pgp", [.write, .create])
+            try shop.settled()
+            #expect(directory.listing == [])
+            try file?.writeAll(signed("late"))
+            file = nil
+            try shop.settled()
+            #expect(try directory.served("late.pgp") == signed("late"))
+        }
+
         @Test func aFileIsNotListedWhileItIsBeingWritten() throws {
             let shop = try Workshop()
             let directory = try shop.started()
