@@ -165,6 +165,7 @@ def test_a_changed_file_does_not_open(node, content):
 
 
 def test_device_document_and_vocabulary_are_published(running, gnupg):
+    running.wait_for("^(device|vocabulary-1)", 2)
     device = json.loads(running.verified(gnupg, "device.json.pgp"))
     assert device["identifier"] == running.fingerprint and len(device["sensor"]) == 2
     vocabulary = json.loads(running.verified(gnupg, "vocabulary-1.json.pgp"))
