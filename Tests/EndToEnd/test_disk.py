@@ -57,7 +57,7 @@ def test_a_start_reads_each_file_once_and_with_the_cache_none(many, tmp_path):
 
 
 def test_a_lost_or_damaged_cache_is_made_again(many):
-    many.start()
+    many.start().wait_for("^(device|vocabulary-1)", 2)
     expected = many.listing()
     many.stop()
     for path in many.state.iterdir():
@@ -69,7 +69,7 @@ def test_a_lost_or_damaged_cache_is_made_again(many):
 
 
 def test_a_file_changed_while_the_node_was_down_is_seen(many):
-    many.start()
+    many.start().wait_for("^(device|vocabulary-1)", 2)
     many.stop()
     path = many.own / "file-007.pgp"
     data = (many.own / "device.json.pgp").read_bytes()

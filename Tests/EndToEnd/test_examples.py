@@ -1,13 +1,15 @@
 """What a newcomer does: `make run`, the commands it prints, examples/watch.sh."""
+import http.server
+import json
 import os
 import re
 import signal
 import subprocess
-import time
+import threading
 
 import pytest
 
-from harness import MAUD, PATIENCE, REPOSITORY, SIMULATOR, wait_until
+from harness import MAUD, PATIENCE, REPOSITORY, SIMULATOR, sha256, wait_until
 
 
 @pytest.fixture
@@ -73,19 +75,47 @@ def start_beside(tmp_path, start):
     return process, re.search(r"localhost:(\d+)", text)[1]
 
 
-def test_watch_prints_nothing_that_its_key_did_not_sign(running, tmp_path, gnupg):
-    """A file of someone else in the node's directory is named on standard error and not printed."""
-    running.wait_for("^r-temperature", 1)
+class Impostor(http.server.BaseHTTPRequestHandler):
+    """Serves one file as someone's reading, whoever signed it."""
+    fingerprint = forged = None
+
+    def do_GET(self):
+        path = f"/p2p/{self.fingerprint}/r-temperature-000000000001.json.pgp"
+        body = self.forged if self.path == path else json.dumps([{"path": path, "size": len(self.forged), "sum": sha256(self.forged)}]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_watch_prints_nothing_that_its_key_did_not_sign(node, tmp_path, gnupg):
+    """A server that lies is found out: the file is named on standard error and not printed."""
     gnupg.new_key("someone")
-    forged = gnupg.run("--compress-algo", "none", "--output", "-", "--sign", input=b'{"chain":"forged","readings":[{"observationDate":"x","value":1}],"unitText":""}').stdout
-    (running.own / "r-temperature-999999999999.json.pgp").write_bytes(forged)
-    (tmp_path / "key").write_bytes(running.public_key())
-    wait_until(lambda: "r-temperature-999999999999.json.pgp" in running.names(), "the forged file's listing")
-    watch = subprocess.Popen([REPOSITORY / "examples/watch.sh", running.url(), tmp_path / "key"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    Impostor.forged = gnupg.run("--compress-algo", "none", "--output", "-", "--sign",
+                                input=b'{"chain":"forged","readings":[{"observationDate":"x","value":1}],"unitText":""}').stdout
+    Impostor.fingerprint = node.fingerprint
+    (tmp_path / "key").write_bytes(node.public_key())
+    server = http.server.HTTPServer(("127.0.0.1", 0), Impostor)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    watch = subprocess.Popen([REPOSITORY / "examples/watch.sh", f"http://127.0.0.1:{server.server_port}/p2p/{node.fingerprint}", tmp_path / "key"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     line = watch.stderr.readline().decode()
-    while "999999999999" not in line:
+    while "is not signed by" not in line:
         assert line, "watch.sh said nothing of the forged file"
         line = watch.stderr.readline().decode()
-    time.sleep(0.2)
     interrupt(watch)
+    server.shutdown()
     assert b"forged" not in watch.stdout.read()
+
+
+def test_a_nodes_directory_serves_nothing_that_it_did_not_sign(running, gnupg):
+    """What another program puts there under someone else's signature is not the node's to publish."""
+    gnupg.new_key("someone")
+    running.wait_for("^r-temperature", 1)
+    (running.own / "forged.json.pgp").write_bytes(gnupg.run("--compress-algo", "none", "--output", "-", "--sign", input=b"{}").stdout)
+    running.wait_for("^r-temperature", 4)
+    assert "forged.json.pgp" not in running.names()
+    assert running.get("/forged.json.pgp")[0] == 404

@@ -25,7 +25,7 @@ class WrongClock:
     @property
     def environment(self):
         """The board starts when a program is first run with this: its time since boot is not this machine's."""
-        self.boot = self.boot or int(time.clock_gettime(time.CLOCK_BOOTTIME))
+        self.boot = self.boot or time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         return {"LD_PRELOAD": str(self.shim), "MAUD_TEST_CLOCK": str(self.file), "MAUD_TEST_CLOCK_SET": str(self.fifo), "MAUD_TEST_BOOT": str(self.boot)}
 
     def set(self, seconds):

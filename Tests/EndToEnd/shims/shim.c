@@ -1,6 +1,6 @@
 /* What the end-to-end tests change in a running program's world, by LD_PRELOAD:
  *   MAUD_TEST_CLOCK=FILE        CLOCK_REALTIME is off by the seconds that FILE holds (int64); changes take effect at once
- *   MAUD_TEST_BOOT=SECONDS      the machine started at this CLOCK_BOOTTIME
+ *   MAUD_TEST_BOOT=NANOSECONDS  the machine started at this CLOCK_BOOTTIME
  *   MAUD_TEST_CLOCK_SET=FIFO    a descriptor that waits for the clock to be set waits for an octet in FIFO instead
  *   MAUD_TEST_SYNC_DELAY=MS     fsync and fdatasync take that long
  * Children (gpg, gpg-agent) inherit it, so that a whole machine seems to have the wrong time. */
@@ -33,7 +33,11 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
   int result = real(clock, time);
   if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) time->tv_sec += offset();
   const char *boot = clock == CLOCK_BOOTTIME ? getenv("MAUD_TEST_BOOT") : NULL;
-  if (result == 0 && boot) time->tv_sec -= atoll(boot);
+  if (result == 0 && boot) {
+    int64_t since = time->tv_sec * INT64_C(1000000000) + time->tv_nsec - atoll(boot);
+    time->tv_sec = since / 1000000000;
+    time->tv_nsec = since % 1000000000;
+  }
   return result;
 }
 time_t time(time_t *out) {
