@@ -10,8 +10,11 @@ enum ChildProcess {
         var reading: Int32 = -1, writing: Int32 = -1
         _ = try check(maud_pipe(&reading, &writing), "pipe")
         let output = FileDescriptor(owning: reading)
+        let parent = maud_process_id()
         let pid = maud_fork()
         if pid == 0 {
+            // It holds what the parent holds, locks too, and would go on with the secrets.
+            maud_end_with_parent(parent)
             maud_no_core()
             let result = body()
             let pipe = FileDescriptor(owning: writing)

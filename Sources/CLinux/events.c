@@ -96,3 +96,7 @@ size_t maud_notify_parse(const void *buffer, size_t count, int *watch, uint32_t 
   *name = e.len ? (const char *)buffer + sizeof e : "";
   return sizeof e + e.len;
 }
+void maud_pause(int64_t nanoseconds) {
+  struct timespec t = { .tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000 };
+  nanosleep(&t, NULL);
+}

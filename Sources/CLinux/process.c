@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,6 +24,10 @@ unsigned maud_user_id(void) { return geteuid(); }
 const char *maud_environment(const char *name) { return getenv(name); }
 void maud_unset_environment(const char *name) { unsetenv(name); }
 int maud_set_environment(const char *name, const char *value) { return RESULT(setenv(name, value, 1)); }
+void maud_end_with_parent(int parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1); /* it ended before the call */
+}
 int maud_fork(void) { FAULT("fork"); return RESULT(fork()); }
 static int status_of(int pid, int options) {
   int status;

@@ -10,7 +10,13 @@ enum RootLock {
         do throws(SystemError) { directory = try FileDescriptor.open(root, [.read, .directory]) } catch {
             throw CommandError("cannot open the Mau directory", error)
         }
-        let result = maud_lock(directory.rawValue, true, false)
+        var result = maud_lock(directory.rawValue, true, false)
+        // A node that was killed a moment ago may have a child that is being ended too: it gets a second.
+        let deadline = maud_since_boot() + nanosecondsPerSecond
+        while result == -ErrorNumber.again, maud_since_boot() < deadline {
+            maud_pause(10_000_000)
+            result = maud_lock(directory.rawValue, true, false)
+        }
         if result == -ErrorNumber.again { throw CommandError(.temporary, "another node runs on \(root)") }
         if result < 0 { throw CommandError("cannot lock the Mau directory", SystemError(code: -result, call: "flock", subject: root)) }
         return directory

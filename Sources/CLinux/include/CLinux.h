@@ -109,7 +109,8 @@ int64_t maud_realtime(void);               /* nanoseconds since 1970 */
 int64_t maud_since_boot(void);             /* CLOCK_BOOTTIME, nanoseconds */
 /* When this program was built, seconds since 1970 (MAUD_BUILD_TIME, else the time of the release): no clock is earlier. */
 int64_t maud_build_time(void);
-int64_t maud_process_time(void);           /* CPU time of this process, nanoseconds */
+int64_t maud_process_time(void);
+void maud_pause(int64_t nanoseconds);      /* blocks: only where there is no loop yet */           /* CPU time of this process, nanoseconds */
 enum { MAUD_NOTIFY_CREATE = 0x100, MAUD_NOTIFY_DELETE = 0x200, MAUD_NOTIFY_CLOSE_WRITE = 0x8, MAUD_NOTIFY_MOVED_FROM = 0x40,
        MAUD_NOTIFY_MOVED_TO = 0x80, MAUD_NOTIFY_ATTRIBUTES = 0x4, MAUD_NOTIFY_DELETE_SELF = 0x400, MAUD_NOTIFY_MOVE_SELF = 0x800,
        MAUD_NOTIFY_IGNORED = 0x8000, MAUD_NOTIFY_OVERFLOW = 0x4000, MAUD_NOTIFY_IS_DIRECTORY = 0x40000000 };
@@ -127,6 +128,8 @@ const char *maud_environment(const char *name); /* NULL when unset */
 void maud_unset_environment(const char *name);
 int maud_set_environment(const char *name, const char *value);
 int maud_fork(void);
+/* In a forked child: it is killed when its parent ends, however that ends. `parent` is the pid of whoever forked. */
+void maud_end_with_parent(int parent);
 int maud_pipe(int *reading, int *writing); /* blocking, close-on-exec */
 void maud_no_core(void);                   /* this process and its children leave no core file */
 int maud_wait(int pid);                    /* blocks; exit status 0...255, 256 + signal, or -errno */
