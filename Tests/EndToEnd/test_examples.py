@@ -109,13 +109,3 @@ def test_watch_prints_nothing_that_its_key_did_not_sign(node, tmp_path, gnupg):
     interrupt(watch)
     server.shutdown()
     assert b"forged" not in watch.stdout.read()
-
-
-def test_a_nodes_directory_serves_nothing_that_it_did_not_sign(running, gnupg):
-    """What another program puts there under someone else's signature is not the node's to publish."""
-    gnupg.new_key("someone")
-    running.wait_for("^r-temperature", 1)
-    (running.own / "forged.json.pgp").write_bytes(gnupg.run("--compress-algo", "none", "--output", "-", "--sign", input=b"{}").stdout)
-    running.wait_for("^r-temperature", 4)
-    assert "forged.json.pgp" not in running.names()
-    assert running.get("/forged.json.pgp")[0] == 404
