@@ -41,10 +41,10 @@ public enum AccountError: Error {
     /// The operating system failed.
     case system(SystemError)
     /// What a child process reported.
-    case reported(message: String, exitCode: ExitCode)
+    case reported(message: Message, exitCode: ExitCode)
 
     /// One sentence for a person, without a full stop.
-    public var description: String {
+    public var description: Message {
         switch self {
         case .noAccount(let path): "there is no account at \(path); maud init makes one"
         case .accountExists(let path): "there is an account at \(path) already; it is not overwritten"
@@ -59,10 +59,10 @@ public enum AccountError: Error {
         case .notOneKey: "the file does not hold exactly one OpenPGP public key (version 4)"
         case .secretKey: "the file holds a SECRET key, which nobody but its owner should have: ask for the public key, and tell its owner"
         case .ownKey: "the key is this account's own"
-        case .noSuchFriend(let fingerprint): "\(fingerprint.description) is not a friend there"
-        case .notFollowed(let fingerprint): "\(fingerprint.description) is not followed"
+        case .noSuchFriend(let fingerprint): "\(fingerprint.hexadecimal) is not a friend there"
+        case .notFollowed(let fingerprint): "\(fingerprint.hexadecimal) is not followed"
         case .bothDirectories(let fingerprint):
-            "\(fingerprint.description) and .\(fingerprint.description) both exist in the Mau directory; merge them by hand"
+            "\(fingerprint.hexadecimal) and .\(fingerprint.hexadecimal) both exist in the Mau directory; merge them by hand"
         case .tooMany: "there are too many friends (\(Bounds.friends)) or groups (\(Bounds.groups))"
         case .gnupg(let error): error.description
         case .system(let error): error.description

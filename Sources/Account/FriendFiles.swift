@@ -8,7 +8,7 @@ extension Friends {
     func listFiles(_ odd: inout [OddFile]) throws(SystemError) -> [KeyFile] {
         var groups: [GroupName] = []
         var files = try listFiles(in: nil, &odd, groups: &groups)
-        groups.sort { $0.octets.lexicographicallyPrecedes($1.octets) }
+        sort(count: groups.count, isLess: { groups[$0].octets.lexicographicallyPrecedes(groups[$1].octets) }, swap: { groups.swapAt($0, $1) })
         if groups.count > Bounds.groups {
             for group in groups[Bounds.groups...] { odd.append(OddFile(path: group.description, reason: "there are more than \(Bounds.groups) groups")) }
             groups.removeSubrange(Bounds.groups...)
@@ -49,7 +49,7 @@ extension Friends {
         }
         odd += strange
         groups = found
-        files.sort { $0.name.hexadecimal.lexicographicallyPrecedes($1.name.hexadecimal) }
+        sort(count: files.count, isLess: { files[$0].name.hexadecimal.lexicographicallyPrecedes(files[$1].name.hexadecimal) }, swap: { files.swapAt($0, $1) })
         return files
     }
 }

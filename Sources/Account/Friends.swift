@@ -17,7 +17,7 @@ public struct Friend {
 public struct OddFile {
     /// Relative to `.mau`.
     public let path: String
-    public let reason: String
+    public let reason: Message
 }
 
 /// The friends of an account: `.mau/<fpr>.pgp` and `.mau/<group>/<fpr>.pgp`, each a public key signed by the account and

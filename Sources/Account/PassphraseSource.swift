@@ -15,7 +15,7 @@ public enum PassphraseError: Error {
     /// The file cannot be read.
     case unreadable(SystemError)
 
-    public var description: String {
+    public var description: Message {
         switch self {
         case .empty: "the passphrase is empty"
         case .tooLong: "the passphrase is longer than \(Bounds.passphraseLength) octets"

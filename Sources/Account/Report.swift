@@ -35,7 +35,7 @@ enum Report {
         case .failure(.wrongKeyPassphrase): return [Kind.wrongKeyPassphrase]
         case .failure(.gnupg(.programMissing)): return [Kind.programMissing]
         case .failure(let error):
-            return [Kind.other, UInt8(truncatingIfNeeded: error.exitCode.rawValue)] + Array(error.description.utf8)
+            return [Kind.other, UInt8(truncatingIfNeeded: error.exitCode.rawValue)] + error.description.octets
         }
     }
 
@@ -55,7 +55,7 @@ enum Report {
         case Kind.programMissing: self = .failure(.gnupg(.programMissing))
         default:
             let code = ExitCode(rawValue: Int32(rest.first ?? 70)) ?? .software
-            self = .failure(.reported(message: Array(rest.dropFirst()).text, exitCode: code))
+            self = .failure(.reported(message: Message(octets: Array(rest.dropFirst())), exitCode: code))
         }
     }
 

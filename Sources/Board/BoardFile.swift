@@ -9,7 +9,7 @@ public enum BoardError: Error {
     case invalid(path: String, JSONError)
 
     /// One sentence: "board.json:12:17: sensors[1].period: must be at least 0.1 (seconds)".
-    public var description: String {
+    public var description: Message {
         switch self {
         case .unreadable(let error): error.description
         case .invalid(let path, let error): error.description(file: path)

@@ -45,24 +45,17 @@ public enum SensorFault: Error, Equatable, Sendable {
     }
 
     /// One clause that goes on from the sensor's name: "is not present".
-    public var description: String {
+    public var description: Message {
         switch self {
         case .sourceMissing: "is not present"
         case .accessDenied: "cannot be read: Permission denied"
-        case .sourceFailed(let code): joined("cannot be read: ", "", String(cString: maud_error_text(code)))
+        case .sourceFailed(let code): "cannot be read: \(Message(cString: maud_error_text(code)))"
         case .malformedValue: "gave something that is not a number"
-        case .tooMuchOutput: SensorFault.clause("printed more than ", Bounds.readingText, " octets")
+        case .tooMuchOutput: "printed more than \(Bounds.readingText) octets"
         case .outOfRange: "is out of its declared range"
-        case .timedOut(let seconds): SensorFault.clause("did not answer within ", seconds, " s")
-        case .exited(let status): SensorFault.clause("exited with status ", status)
-        case .killed(let signal): SensorFault.clause("was ended by signal ", signal)
+        case .timedOut(let seconds): "did not answer within \(seconds) s"
+        case .exited(let status): "exited with status \(status)"
+        case .killed(let signal): "was ended by signal \(signal)"
         }
-    }
-
-    private static func clause(_ before: StaticString, _ number: Int, _ after: StaticString = "") -> String {
-        var text = [UInt8](before)
-        text.append(decimal: Int64(number))
-        text.append(after)
-        return text.text
     }
 }

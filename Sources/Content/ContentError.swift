@@ -33,9 +33,9 @@ public enum ContentError: Error {
     }
 
     /// One clear clause for a person.
-    public var description: String {
+    public var description: Message {
         switch self {
-        case .exists(let name): "\(name.description) exists already and never changes"
+        case .exists(let name): "\(name.octets) exists already and never changes"
         case .noSpace(let error): "no space left: \(error.description)"
         case .directoryFull(let limit): "the directory holds \(limit) files, as many as it may"
         case .tooLarge(let limit): "the file is larger than \(limit) octets"

@@ -38,10 +38,8 @@ extension Store {
             if time >= threshold { indexes.append(index) } else { before = max(before, time) }
         }
         guard !indexes.isEmpty else { unsetSince = nil; return }
-        indexes.sort { a, b in
-            Cursor(modificationTime: table[a].pointee.modificationTime, sum: table[a].pointee.sum)
-                < Cursor(modificationTime: table[b].pointee.modificationTime, sum: table[b].pointee.sum)
-        }
+        let cursor: (Int) -> Cursor = { Cursor(modificationTime: table[indexes[$0]].pointee.modificationTime, sum: table[indexes[$0]].pointee.sum) }
+        sort(count: indexes.count, isLess: { cursor($0) < cursor($1) }, swap: { indexes.swapAt($0, $1) })
         var names: [UInt8] = []
         for index in indexes {
             names.append(contentsOf: table.name(index))

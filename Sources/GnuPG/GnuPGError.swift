@@ -54,7 +54,7 @@ public enum GnuPGError: Error {
     case engine(code: UInt32)
 
     /// One clause for a person.
-    public var description: String {
+    public var description: Message {
         switch self {
         case .programMissing: "gpg is missing: install GnuPG (Debian: apt install gpg gpg-agent) or put it in PATH"
         case .wrongPassphrase: "the passphrase is wrong"
@@ -81,7 +81,7 @@ public enum GnuPGError: Error {
         case .swapNotSafe(let error):
             "there is swap on a disk and the keys cannot be kept out of it (\(error.description)); switch swap off, use zram, or set MemorySwapMax=0 for the service"
         case .system(let error): error.description
-        case .engine(let code): "gpg: \(String(cString: gpgme_strerror(code)))"
+        case .engine(let code): "gpg: \(Message(cString: gpgme_strerror(code)))"
         }
     }
 

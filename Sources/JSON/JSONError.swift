@@ -35,7 +35,7 @@ public struct JSONError: Error {
     }
 
     /// One sentence: "board.json:12:17: sensors[1].period: must be at least 0.1 (seconds)".
-    public func description(file: String) -> String {
+    public func description(file: String) -> Message {
         var text = Array(file.utf8)
         text.append(0x3A)
         text.append(decimal: Int64(position.line))
@@ -49,7 +49,7 @@ public struct JSONError: Error {
         text.append(contentsOf: clause)
         // Keys and what surrounds a syntax error come from the file: no control character reaches a terminal.
         for index in text.indices where text[index] < 0x20 || text[index] == 0x7F { text[index] = 0x3F }
-        return text.text
+        return Message(octets: text)
     }
 }
 

@@ -10,10 +10,6 @@ public struct CommandError: Error {
         self.message = message
     }
 
-    /// What a layer below says.
-    @_disfavoredOverload
-    public init(_ exitCode: ExitCode, _ text: String) { self.init(exitCode, Message(text)) }
-
     /// A failed system call in a sentence: "cannot start: open FILE: Permission denied".
     public init(_ doing: Message, _ error: SystemError) {
         self.init(error.exitCode, "\(doing): \(error.description)")

@@ -4,6 +4,7 @@ import System
 struct ListenAddress {
     let address: String
     let port: UInt16
+    private let isIPv6: Bool
 
     /// Parses ADDR:PORT; an IPv6 address stands in brackets.
     init(_ text: String, option: StaticString) throws(CommandError) {
@@ -11,12 +12,13 @@ struct ListenAddress {
         guard let colon = octets.lastIndex(of: 0x3A), let port = ListenAddress.number(octets[(colon + 1)...]) else {
             throw CommandError(.usage, "\(option) wants ADDR:PORT, such as 127.0.0.1:8008 or [::]:8008, not \(text)")
         }
-        var host = octets[..<colon]
-        if host.first == 0x5B, host.last == 0x5D { host = host.dropFirst().dropLast() }
-        else if host.contains(0x3A) { throw CommandError(.usage, "\(option): an IPv6 address stands in brackets: [\(Array(host))]:\(Int(port))") }
+        var host = Array(octets[..<colon])
+        if host.first == 0x5B, host.last == 0x5D { host = Array(host[1..<(host.count - 1)]) }
+        else if host.contains(0x3A) { throw CommandError(.usage, "\(option): an IPv6 address stands in brackets: [\(host)]:\(Int(port))") }
         guard !host.isEmpty else { throw CommandError(.usage, "\(option) wants an address before the port: 127.0.0.1, [::1], 0.0.0.0 or [::]") }
-        address = Array(host).text
+        address = host.text
         self.port = port
+        isIPv6 = host.contains(0x3A)
     }
 
     private static func number(_ digits: ArraySlice<UInt8>) -> UInt16? {
@@ -30,7 +32,7 @@ struct ListenAddress {
     }
 
     /// ADDR:PORT with the port that was really bound.
-    func description(port: Int) -> String {
-        address.utf8.contains(0x3A) ? "[\(address)]:\(port)" : "\(address):\(port)"
+    func description(port: Int) -> Message {
+        isIPv6 ? "[\(address)]:\(port)" : "\(address):\(port)"
     }
 }

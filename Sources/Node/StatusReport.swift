@@ -17,7 +17,7 @@ extension RunningNode {
         json.key("version"); json.string(maudVersion)
         json.key("fingerprint"); json.string(octets: account.fingerprint.hexadecimal)
         json.key("listeners"); json.beginObject()
-        json.key("http"); json.string(address.description(port: Int(listener.port)))
+        json.key("http"); json.string(octets: address.description(port: Int(listener.port)).octets)
         json.endObject()
         json.key("uptimeSeconds"); json.number((loop.now - started) / nanosecondsPerSecond)
         json.key("clockState"); json.string(clock.state == .set ? "clockSet" : "clockUnset")

@@ -34,9 +34,9 @@ public enum PublishingFailure: Error {
     /// Not now (a queue is full, friends are not loaded): try again with the next reading.
     case busy
     /// Anything else, as a clause for the log.
-    case failed(String)
+    case failed(Message)
 
-    public var description: String {
+    public var description: Message {
         switch self {
         case .noSpace: "no space"
         case .exists: "the file exists"
@@ -55,7 +55,7 @@ extension Audience {
         case .fingerprints(let fingerprints):
             var texts: [[UInt8]] = []
             for fingerprint in fingerprints { texts.append(fingerprint.hexadecimal) }
-            texts.sort { $0.lexicographicallyPrecedes($1) }
+            sort(count: texts.count, isLess: { texts[$0].lexicographicallyPrecedes(texts[$1]) }, swap: { texts.swapAt($0, $1) })
             var out = Array<UInt8>("fingerprints:")
             for (index, text) in texts.enumerated() {
                 if index > 0 { out.append(0x2C) }

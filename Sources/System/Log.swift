@@ -23,7 +23,7 @@ public struct Log: ~Copyable {
 
     public mutating func field(_ key: StaticString, _ value: String) { field(key, octets: Array(value.utf8)) }
 
-    public mutating func field(_ key: StaticString, message: Message) { field(key, octets: message.octets) }
+    public mutating func field(_ key: StaticString, _ message: Message) { field(key, octets: message.octets) }
 
     public mutating func field(_ key: StaticString, octets value: [UInt8]) {
         line.append(0x20)

@@ -12,6 +12,22 @@ public struct Message: ExpressibleByStringInterpolation, Sendable {
     @inline(never)
     public init(stringInterpolation: Interpolation) { octets = stringInterpolation.octets }
 
+    /// Octets that were made elsewhere.
+    @inline(never)
+    public init(octets: [UInt8]) { self.octets = octets }
+
+    /// A text of C, up to its NUL.
+    @inline(never)
+    public init(cString: UnsafePointer<CChar>) {
+        var octets: [UInt8] = []
+        var next = UnsafeRawPointer(cString).assumingMemoryBound(to: UInt8.self)
+        while next.pointee != 0 {
+            octets.append(next.pointee)
+            next += 1
+        }
+        self.octets = octets
+    }
+
     /// Text that was made elsewhere.
     @inline(never)
     public init(_ text: String) { octets = Array(text.utf8) }

@@ -16,8 +16,8 @@ public struct SystemError: Error {
     }
 
     /// One clause for a person: "cannot open /x/y: Permission denied".
-    public var description: String {
-        let reason = String(cString: maud_error_text(code))
+    public var description: Message {
+        let reason = Message(cString: maud_error_text(code))
         return subject.utf8.isEmpty ? "\(call): \(reason)" : "\(call) \(subject): \(reason)"
     }
 }

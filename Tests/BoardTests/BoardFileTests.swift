@@ -29,7 +29,7 @@ struct Mistake: Decodable, CustomTestStringConvertible, Sendable {
 }
 
 private func sentence(_ text: String) -> String {
-    do throws(JSONError) { _ = try Board(json: Array(text.utf8)) } catch { return error.description(file: "board.json") }
+    do throws(JSONError) { _ = try Board(json: Array(text.utf8)) } catch { return error.description(file: "board.json").text }
     return "no error"
 }
 
@@ -101,12 +101,12 @@ private func sentence(_ text: String) -> String {
     @Test func aFileThatCannotBeReadIsNamed() throws {
         #expect { try Board.load(path: "/nonexistent/board.json") } throws: { error in
             let error = error as? BoardError
-            return error?.exitCode == .noInput && error?.description.contains("/nonexistent/board.json") == true
+            return error?.exitCode == .noInput && error?.description.text.contains("/nonexistent/board.json") == true
         }
         #expect { try Board.load(path: "/dev/zero") } throws: { ($0 as? BoardError)?.exitCode == .configuration }
         #expect { try Board.load(path: Repository.path + "/Tests/Fixtures/board/mistakes.json") } throws: { error in
             let error = error as? BoardError
-            return error?.exitCode == .configuration && error?.description.hasSuffix("mistakes.json:1:1: must be an object") == true
+            return error?.exitCode == .configuration && error?.description.text.hasSuffix("mistakes.json:1:1: must be an object") == true
         }
     }
 

@@ -115,8 +115,8 @@ private typealias Outcome = Result<Int64, SensorFault>
             try withFaults({ $0 == "pread" ? code : 0 }) { () throws in #expect(try bench.read(.thermalZone(0), tree) == .failure(fault)) }
         }
         try withFaults({ $0 == "openat" ? ErrorNumber.accessDenied : 0 }) { () throws in #expect(try bench.read(.thermalZone(0), tree) == .failure(.accessDenied)) }
-        #expect(SensorFault.sourceFailed(61).description == "cannot be read: No data available")
-        #expect(SensorFault.accessDenied.description == "cannot be read: Permission denied")
+        #expect(SensorFault.sourceFailed(61).description.text == "cannot be read: No data available")
+        #expect(SensorFault.accessDenied.description.text == "cannot be read: Permission denied")
         #expect(SensorFault.sourceFailed(5).fault == .sourceFailed && SensorFault.exited(3).fault == .commandFailed)
     }
 }

@@ -45,7 +45,7 @@ extension StoreTests {
                 try ContentFile.write(root: "/tmp/maud-none/none", own: gina, name: name, octets: [1], clock: clock)
             } catch let thrown { failure = thrown }
             #expect(failure?.exitCode == .noInput)
-            #expect(failure?.description == "mkdir /tmp/maud-none/none/\(gina.description): No such file or directory")
+            #expect(failure?.description.text == "mkdir /tmp/maud-none/none/\(gina.description): No such file or directory")
         }
         private let name = try! FileName("a.pgp")
 

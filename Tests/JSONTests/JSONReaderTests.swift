@@ -6,7 +6,7 @@ private func document(_ text: String, limit: Int = 100_000) throws(JSONError) ->
 
 /// Runs `body` and returns the sentence of the error it throws.
 private func sentence(_ text: String, limit: Int = 100_000, _ body: (JSONObject) throws(JSONError) -> Void = { _ in }) -> String {
-    do throws(JSONError) { try body(document(text, limit: limit).top.object()) } catch { return error.description(file: "f") }
+    do throws(JSONError) { try body(document(text, limit: limit).top.object()) } catch { return error.description(file: "f").text }
     return "no error"
 }
 
