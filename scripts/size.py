@@ -13,9 +13,22 @@ TOP = 25
 LINE = re.compile(r"^ *([0-9a-f]+) +([0-9a-f]+) +([0-9a-f]+) +(\d+) (.*)$")
 
 
+def module_of_symbol(name):
+    """Link-time optimization leaves one object file, in which only names tell: '$e6System3LogV...' -> System"""
+    mangled = re.match(r"\$[es](\d+)", name)
+    if mangled:
+        return name[mangled.end():][:int(mangled[1])]
+    if name.startswith(("$e", "$s", "swift_")):
+        return "Swift library"
+    return "outlined" if name.startswith("OUTLINED_FUNCTION") else "C"
+
+
 def module_of(source):
-    """'.../System.build/Text.swift.o:(.text.x)' -> System; 'libsodium.a(x.o):(.text)' -> libsodium.a"""
-    file = source.rsplit(":(", 1)[0]
+    """'libsodium.a(x.o):(.text)' -> libsodium.a; 'maud.lto.o:(.text.$e6System3LogV...)' -> System"""
+    file, section = source.rsplit(":(", 1) if ":(" in source else (source, "")
+    if file.endswith(".lto.o"):
+        name = re.match(r"\.[a-z.]+\.([$_A-Za-z].*)\)", section)
+        return module_of_symbol(name[1]) if name else "constants"
     archive = re.search(r"([^/]+\.a)\(", file)
     if archive:
         return archive.group(1)
