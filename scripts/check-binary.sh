@@ -14,4 +14,6 @@ grep -Eq 'GNU_STACK .* RW +0' <<< "$segments" || fail "has an executable stack"
 ! grep -Eq 'RPATH|RUNPATH' <<< "$dynamic" || fail "searches libraries in a path of its own"
 unexpected=$(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<< "$dynamic" \
   | grep -Ev '^(libgpgme|libgpg-error|libsystemd|libc|libm|libpthread|ld-linux.*)\.so\.[0-9]+$' || true)
+# Embedded Swift says this in place of a value that String cannot print there: an interpolation that must be a Message.
+! grep -aq 'cannot print value' "$file" || fail "has a text that Embedded Swift cannot write"
 [ -z "$unexpected" ] || fail "needs unexpected libraries: ${unexpected//$'\n'/ }"
