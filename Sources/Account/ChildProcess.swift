@@ -11,10 +11,14 @@ enum ChildProcess {
         _ = try check(maud_pipe(&reading, &writing), "pipe")
         let output = FileDescriptor(owning: reading)
         let parent = maud_process_id()
+        // Ctrl-C at the passphrase's prompt is the child's first: it ends with us, and the terminal must have its echo back by then.
+        maud_hold_keyboard_signals()
+        defer { maud_release_keyboard_signals() }
         let pid = maud_fork()
         if pid == 0 {
             // It holds what the parent holds, locks too, and would go on with the secrets.
             maud_end_with_parent(parent)
+            maud_release_keyboard_signals()
             maud_no_core()
             let result = body()
             let pipe = FileDescriptor(owning: writing)

@@ -81,7 +81,6 @@ int64_t maud_since_boot(void) { return clock_of(CLOCK_BOOTTIME); }
 #define MAUD_BUILD_TIME 1795219200 /* 2026-11-21 */
 #endif
 int64_t maud_build_time(void) { return MAUD_BUILD_TIME; }
-int64_t maud_process_time(void) { return clock_of(CLOCK_PROCESS_CPUTIME_ID); }
 
 int maud_notify_create(void) { FAULT("inotify_init1"); return RESULT(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)); }
 int maud_notify_add(int fd, const char *path, uint32_t mask) { FAULT("inotify_add_watch"); return RESULT(inotify_add_watch(fd, path, mask)); }

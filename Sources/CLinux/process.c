@@ -88,32 +88,57 @@ int maud_spawn(const char *const *arguments, int *output) {
   *output = p[0];
   return pid;
 }
-int maud_is_terminal(int fd) { return isatty(fd); }
+/* What the terminal's keyboard, and whoever ends a process politely, can send. */
+static const int ending[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP };
+enum { ENDINGS = sizeof ending / sizeof *ending };
+static volatile sig_atomic_t ended_by;
+static void on_ending(int signal) { ended_by = signal; }
+
+/* A line, or -errno; a signal ends it with -EINTR. */
+static intptr_t read_line(int fd, char *buffer, size_t count) {
+  size_t length = 0;
+  while (!ended_by) {
+    char octet;
+    ssize_t n = read(fd, &octet, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -errno;
+    if (n == 0 || octet == '\n') return (intptr_t)length;
+    if (length == count) return -EMSGSIZE;
+    buffer[length++] = octet;
+  }
+  return -EINTR;
+}
 intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count) {
   int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
   if (fd < 0) return -errno;
   struct termios old, quiet;
   if (tcgetattr(fd, &old) < 0) { int e = errno; close(fd); return -e; }
+  ended_by = 0;
+  struct sigaction before[ENDINGS], action = { .sa_handler = on_ending };
+  for (int i = 0; i < ENDINGS; i++) {
+    sigaction(ending[i], NULL, &before[i]);
+    if (before[i].sa_handler != SIG_IGN) sigaction(ending[i], &action, NULL);
+  }
   quiet = old;
   quiet.c_lflag &= ~(tcflag_t)ECHO;
   tcsetattr(fd, TCSAFLUSH, &quiet);
-  intptr_t result = 0;
-  if (write(fd, prompt, strlen(prompt)) < 0) result = -errno;
-  size_t length = 0;
-  while (result == 0) {
-    char octet;
-    ssize_t n = read(fd, &octet, 1);
-    if (n < 0) { result = -errno; break; }
-    if (n == 0 || octet == '\n') break;
-    if (length == count) { result = -EMSGSIZE; break; }
-    ((char *)buffer)[length++] = octet;
-  }
+  intptr_t result = write(fd, prompt, strlen(prompt)) < 0 ? -errno : read_line(fd, buffer, count);
   tcsetattr(fd, TCSAFLUSH, &old);
   if (write(fd, "\n", 1) < 0) { /* the terminal went away: nothing to tell it */ }
   close(fd);
-  return result < 0 ? result : (intptr_t)length;
+  for (int i = 0; i < ENDINGS; i++) sigaction(ending[i], &before[i], NULL);
+  if (ended_by) raise(ended_by); /* stopped and continued it goes on from here: with -EINTR, as nothing was read */
+  return result;
 }
-void maud_no_core_of(void *memory, size_t count) { madvise(memory, count, MADV_DONTDUMP); }
+static void keyboard_signals(int how) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGQUIT);
+  sigprocmask(how, &signals, NULL);
+}
+void maud_hold_keyboard_signals(void) { keyboard_signals(SIG_BLOCK); }
+void maud_release_keyboard_signals(void) { keyboard_signals(SIG_UNBLOCK); }
 
 static int write_text(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -149,21 +174,6 @@ void maud_tune_heap(void) {
   mallopt(M_MMAP_THRESHOLD, 32 * 1024);
 }
 
-bool maud_parse_double(const char *text, size_t count, double *value) {
-  char copy[64];
-  if (count == 0 || count >= sizeof copy) return false;
-  memcpy(copy, text, count);
-  copy[count] = 0;
-  /* strtod also takes leading blanks, "inf", "nan" and hexadecimal: none of them is a reading. */
-  for (size_t i = 0; i < count; i++)
-    if (!strchr("+-.0123456789eE", copy[i])) return false;
-  char *end;
-  double d = strtod(copy, &end);
-  if (end != copy + count || !isfinite(d)) return false;
-  *value = d;
-  return true;
-}
-double maud_round(double value) { return round(value); }
 size_t maud_format_double(double value, void *text, size_t count) {
   int n = snprintf(text, count, "%.15g", value);
   if (strtod(text, NULL) != value) n = snprintf(text, count, "%.17g", value);

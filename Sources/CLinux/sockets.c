@@ -8,7 +8,6 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -71,12 +70,6 @@ intptr_t maud_send(int fd, const void *buffer, size_t count, bool more) {
   FAULT("send");
   return RESULT(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
 }
-intptr_t maud_send2(int fd, const void *a, size_t a_count, const void *b, size_t b_count) {
-  FAULT("sendmsg");
-  struct iovec parts[2] = { { (void *)a, a_count }, { (void *)b, b_count } };
-  struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
-  return RESULT(sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL));
-}
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count) {
   FAULT("sendfile");
   off_t o = offset;
@@ -103,7 +96,7 @@ int maud_listen_unix(int directory, const char *name, int backlog) {
   umask(old);
   return fd;
 }
-static int connect_unix(int directory, const char *name, bool blocking) {
+int maud_connect_unix_blocking(int directory, const char *name) {
   FAULT("connect");
   struct sockaddr_un a;
   int r = unix_address(directory, name, &a);
@@ -111,10 +104,6 @@ static int connect_unix(int directory, const char *name, bool blocking) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0) { int e = errno; close(fd); return -e; }
-  if (!blocking) fcntl(fd, F_SETFL, O_NONBLOCK);
   return fd;
 }
-int maud_connect_unix(int directory, const char *name) { return connect_unix(directory, name, false); }
-int maud_connect_unix_blocking(int directory, const char *name) { return connect_unix(directory, name, true); }
-int maud_shutdown(int fd) { return RESULT(shutdown(fd, SHUT_RDWR)); }
 int maud_shutdown_write(int fd) { return RESULT(shutdown(fd, SHUT_WR)); }

@@ -11,8 +11,6 @@ public final class EventLoop {
         public init(rawValue: UInt32) { self.rawValue = rawValue }
         public static let read = Interest(rawValue: UInt32(MAUD_EVENT_IN))
         public static let write = Interest(rawValue: UInt32(MAUD_EVENT_OUT))
-        /// The other side will send no more (EPOLLRDHUP).
-        public static let peerHangup = Interest(rawValue: UInt32(MAUD_EVENT_PEER_HANGUP))
         /// Only ever reported: error or hang-up.
         public static let failure = Interest(rawValue: UInt32(MAUD_EVENT_ERROR | MAUD_EVENT_HANGUP))
     }

@@ -26,7 +26,6 @@ public struct BatchName: Equatable, Sendable {
     public let sequence: UInt64
 
     static let digits = 12
-    static let largestSequence: UInt64 = 999_999_999_999
 
     public init(label: ChainLabel, sequence: UInt64) {
         self.label = label

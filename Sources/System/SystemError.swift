@@ -41,16 +41,13 @@ public enum ErrorNumber {
     public static let systemFiles: Int32 = 23      // ENFILE
     public static let noSpace: Int32 = 28          // ENOSPC
     public static let readOnly: Int32 = 30         // EROFS
-    public static let brokenPipe: Int32 = 32       // EPIPE
     public static let nameTooLong: Int32 = 36      // ENAMETOOLONG
-    public static let notEmpty: Int32 = 39         // ENOTEMPTY
     public static let loop: Int32 = 40             // ELOOP
     public static let badMessage: Int32 = 74       // EBADMSG
     public static let messageSize: Int32 = 90      // EMSGSIZE
     public static let addressInUse: Int32 = 98     // EADDRINUSE
     public static let connectionRefused: Int32 = 111 // ECONNREFUSED
     public static let quota: Int32 = 122           // EDQUOT
-    public static let cancelled: Int32 = 125       // ECANCELED
 }
 
 /// Turns the result of a CLinux function (a value >= 0 or -errno) into a value or a thrown `SystemError`.

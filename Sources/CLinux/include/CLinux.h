@@ -79,16 +79,13 @@ int maud_local_port(int fd);
 int maud_accept(int fd, struct maud_address *peer);
 intptr_t maud_receive(int fd, void *buffer, size_t count);                 /* non-blocking */
 intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* non-blocking, no SIGPIPE */
-intptr_t maud_send2(int fd, const void *a, size_t a_count, const void *b, size_t b_count); /* one sendmsg */
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);
 int maud_listen_unix(int directory, const char *name, int backlog);  /* socket file in a directory, mode 0600 */
-int maud_connect_unix(int directory, const char *name);              /* blocking connect, non-blocking after */
 int maud_connect_unix_blocking(int directory, const char *name);
-int maud_shutdown(int fd); /* both directions */
 int maud_shutdown_write(int fd); /* the other side sees the end of what we send */
 
 /* ---- Events and time (events.c) ---- */
-enum { MAUD_EVENT_IN = 1, MAUD_EVENT_OUT = 4, MAUD_EVENT_ERROR = 8, MAUD_EVENT_HANGUP = 16, MAUD_EVENT_PEER_HANGUP = 0x2000 };
+enum { MAUD_EVENT_IN = 1, MAUD_EVENT_OUT = 4, MAUD_EVENT_ERROR = 8, MAUD_EVENT_HANGUP = 16 };
 struct maud_event { int fd; uint32_t events; };
 int maud_epoll_create(void);
 int maud_epoll_add(int epoll, int fd, uint32_t events);
@@ -109,8 +106,7 @@ int64_t maud_realtime(void);               /* nanoseconds since 1970 */
 int64_t maud_since_boot(void);             /* CLOCK_BOOTTIME, nanoseconds */
 /* When this program was built, seconds since 1970 (MAUD_BUILD_TIME, else the time of the release): no clock is earlier. */
 int64_t maud_build_time(void);
-int64_t maud_process_time(void);
-void maud_pause(int64_t nanoseconds);      /* blocks: only where there is no loop yet */           /* CPU time of this process, nanoseconds */
+void maud_pause(int64_t nanoseconds);      /* blocks: only where there is no loop yet */
 enum { MAUD_NOTIFY_CREATE = 0x100, MAUD_NOTIFY_DELETE = 0x200, MAUD_NOTIFY_CLOSE_WRITE = 0x8, MAUD_NOTIFY_MOVED_FROM = 0x40,
        MAUD_NOTIFY_MOVED_TO = 0x80, MAUD_NOTIFY_ATTRIBUTES = 0x4, MAUD_NOTIFY_DELETE_SELF = 0x400, MAUD_NOTIFY_MOVE_SELF = 0x800,
        MAUD_NOTIFY_IGNORED = 0x8000, MAUD_NOTIFY_OVERFLOW = 0x4000, MAUD_NOTIFY_IS_DIRECTORY = 0x40000000 };
@@ -132,6 +128,10 @@ int maud_fork(void);
 void maud_end_with_parent(int parent);
 int maud_pipe(int *reading, int *writing); /* blocking, close-on-exec */
 void maud_no_core(void);                   /* this process and its children leave no core file */
+/* SIGINT and SIGQUIT wait until they are released: in a process whose child has the terminal, so that the child can
+ * give it back before both end. */
+void maud_hold_keyboard_signals(void);
+void maud_release_keyboard_signals(void);
 int maud_wait(int pid);                    /* blocks; exit status 0...255, 256 + signal, or -errno */
 int maud_wait_no_hang(int pid);            /* -EAGAIN while it runs */
 int maud_pidfd_open(int pid);
@@ -141,10 +141,9 @@ int maud_kill(int pid, int signal);
  * returned in *output (non-blocking), standard error discarded, a process group of its own, other descriptors closed.
  * Returns the pid. */
 int maud_spawn(const char *const *arguments, int *output);
-int maud_is_terminal(int fd);
-/* Reads a line from the terminal with echo off; the line end is not stored. Returns its length or -errno. */
+/* Reads a line from the terminal with echo off; the line end is not stored. Returns its length or -errno.
+ * A signal that ends the process does so with echo on again. */
 intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count);
-void maud_no_core_of(void *memory, size_t count); /* MADV_DONTDUMP on the whole pages */
 /* A new mount namespace (and user namespace when not privileged) with a ramfs, which is never swapped, on path. */
 int maud_private_ramfs(const char *path);
 void maud_trim_heap(void);                 /* gives free heap pages back to the kernel */
@@ -158,9 +157,6 @@ void maud_wipe(void *memory, size_t count);            /* zeros that no compiler
 void maud_random(void *buffer, size_t count);          /* getrandom(2) */
 
 /* ---- Numbers ---- */
-/* strtod on exactly count octets ('C' locale): false unless all of them are one finite number. */
-bool maud_parse_double(const char *text, size_t count, double *value);
-double maud_round(double value);
 /* The shortest of 15 or 17 significant digits that reads back as value; returns their length, at most 31. */
 size_t maud_format_double(double value, void *text, size_t count);
 

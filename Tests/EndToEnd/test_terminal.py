@@ -1,0 +1,76 @@
+"""The passphrase at a terminal: asked for without echo, and the terminal is given back whatever ends the question."""
+import os
+import pty
+import signal
+import termios
+import time
+
+import pytest
+
+from harness import PATIENCE
+
+
+class Terminal:
+    """A command with a terminal of its own."""
+
+    def __init__(self, node, *words):
+        line = [*node.maud, *(str(word) for word in words), "--root", str(node.root), "--runtime", str(node.runtime)]
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.environ.pop("CREDENTIALS_DIRECTORY", None)
+            os.execv(line[0], line)
+        self.text = ""
+
+    @property
+    def echoes(self):
+        return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
+
+    def answer(self, prompt, text):
+        end = time.monotonic() + PATIENCE
+        while prompt not in self.text:
+            assert time.monotonic() < end
+            self.text += os.read(self.terminal, 4096).decode()
+        assert not self.echoes
+        self.text = self.text.split(prompt, 1)[1]
+        os.write(self.terminal, text)
+
+    def wait(self):
+        """The command's exit code (negative for a signal) and what it wrote after the last prompt."""
+        status = os.waitpid(self.pid, 0)[1]
+        try:
+            while data := os.read(self.terminal, 4096):
+                self.text += data.decode()
+        except OSError:
+            pass  # Linux says the end of a terminal so
+        echoes = self.echoes
+        os.close(self.terminal)
+        assert echoes, "the terminal is left without echo"
+        return os.waitstatus_to_exitcode(status), self.text
+
+
+def test_a_passphrase_that_is_typed(make_node):
+    node = make_node()
+    terminal = Terminal(node, "init", "--name", "x")
+    terminal.answer("New passphrase: ", b"typed\n")
+    terminal.answer("Once more: ", b"typed\n")
+    code, text = terminal.wait()
+    assert code == 0 and "typed" not in text
+    node.write_passphrase("typed")
+    fingerprint = node.command("fingerprint").stdout.decode().strip()
+    assert fingerprint in text
+
+
+def test_a_new_passphrase_that_is_typed_differently(make_node):
+    node = make_node()
+    terminal = Terminal(node, "init", "--name", "x")
+    terminal.answer("New passphrase: ", b"one\n")
+    terminal.answer("Once more: ", b"two\n")
+    code, text = terminal.wait()
+    assert code == 65 and "differ" in text and list(node.root.iterdir()) == []
+
+
+@pytest.mark.parametrize("key, code", [(b"\x03", -signal.SIGINT), (b"\x1c", -signal.SIGQUIT), (b"\x04", 65)], ids=["interrupt", "quit", "end"])
+def test_the_question_is_broken_off(node, key, code):
+    terminal = Terminal(node, "fingerprint")
+    terminal.answer("Passphrase of the account: ", key)
+    assert terminal.wait()[0] == code
