@@ -34,7 +34,9 @@ extension Account {
                 export = try workshop.lockedMemory(Bounds.keyFileSize)
                 _ = try workshop.gnupg.wait { workshop.gnupg.exportSecretKey(key.fingerprint, into: export, completion: $0) }
             } catch { throw .gnupg(error) }
-            do throws(SystemError) { try mau.create() } catch { throw .system(error) }
+            do throws(SystemError) { try mau.create() } catch {
+                throw .reported(message: ("cannot make the Mau directory: \(error.description)" as Message).text, exitCode: error.outputExitCode)
+            }
             try write(export, mau, workshop, secret, existing: .refuse)
             do throws(SystemError) { try mau.makeDurably(mau.content(of: key.fingerprint), parent: mau.path) } catch { throw .system(error) }
             return .account(UnlockedAccount(key: key, derivationNanoseconds: 0))

@@ -11,7 +11,7 @@ extension CommandLineInterface {
         options: [
             CommonOptions.root,
             OptionDescription("--name", "NAME", "the name in the user id (not with --import)"),
-            OptionDescription("--email", "MAIL", "the mail address in the user id"),
+            OptionDescription("--email", "MAIL", "the mail address in the user id (not with --import)"),
             CommonOptions.passphraseFile, CommonOptions.runtime,
             OptionDescription("--import", "FILE", "a secret key export, or an account.pgp that the passphrase opens"),
             OptionDescription("--import-passphrase-file", "FILE", "the passphrase of the secret key inside FILE, when it has one of its own"),
@@ -20,7 +20,9 @@ extension CommandLineInterface {
             let file = invocation.value("--import")
             if file == nil, !invocation.has("--name") { throw CommandError(.usage, "--name is missing") }
             if file == nil, invocation.has("--import-passphrase-file") { throw CommandError(.usage, "--import-passphrase-file needs --import") }
-            if file != nil, invocation.has("--email") { throw CommandError(.usage, "an imported identity keeps its user id: --email has no place with --import") }
+            if file != nil, invocation.has("--name") || invocation.has("--email") {
+                throw CommandError(.usage, "an imported identity keeps its user id: --name and --email have no place with --import")
+            }
             let passphrase = PassphraseSource.choose(file: invocation.value("--passphrase-file"), prompt: "New passphrase: ", isNew: file == nil)
             let home = try Session.workingDirectory(invocation)
             let clock = NodeClock(clock: SystemClock(), floor: maud_build_time() * nanosecondsPerSecond)
@@ -71,7 +73,7 @@ extension CommandLineInterface {
             guard let path = invocation.value("--output") else { return Output.standardOutput(key) }
             let (directory, name) = split(path)
             do throws(SystemError) { try DurableFile.write(key, to: name, in: directory, temporaryDirectory: directory, existing: .replace) } catch {
-                throw CommandError("cannot write the key", error)
+                throw CommandError(error.outputExitCode, "cannot write the key: \(error.description)")
             }
         }
     }

@@ -26,15 +26,18 @@ public enum ExitCode: Int32, Sendable {
 }
 
 extension SystemError {
-    /// The exit code for a failure to use a file for output.
+    /// The exit code for a failure to use a file for input.
     public var exitCode: ExitCode {
         switch code {
-        case ErrorNumber.notFound: .noInput
+        case ErrorNumber.notFound, ErrorNumber.isDirectory, ErrorNumber.notDirectory, ErrorNumber.loop: .noInput
         case ErrorNumber.accessDenied, ErrorNumber.notPermitted: .noPermission
-        case ErrorNumber.readOnly: .cannotCreate
+        case ErrorNumber.readOnly, ErrorNumber.nameTooLong: .cannotCreate
         case ErrorNumber.noSpace, ErrorNumber.quota, ErrorNumber.inputOutput: .inputOutput
         case ErrorNumber.addressInUse: .unavailable
         default: .systemError
         }
     }
+
+    /// The same for output: what is not there cannot be made there.
+    public var outputExitCode: ExitCode { exitCode == .noInput ? .cannotCreate : exitCode }
 }

@@ -191,6 +191,33 @@ def test_usage(node, line, tmp_path):
     assert result.returncode == 64 and result.stdout == b"" and result.stderr.startswith(b"maud")
 
 
+@pytest.mark.parametrize("line, word", [
+    (["friend add", "--group", "a/b", "key"], "a/b"), (["friend follow", "xyz"], "xyz"), (["friend greet", "x"], "greet"),
+    (["publish", "--name", "x.pgp", "--public", "--to", "viewers", "x"], "--to"), (["publish", "--name", "x", "x"], ".pgp"),
+    (["init", "--import", "x", "--name", "y"], "--name"), (["run", "--board", ""], "needs a value"),
+], ids=lambda value: value if isinstance(value, str) else None)
+def test_usage_names_what_is_wrong(node, line, word, tmp_path):
+    key = tmp_path / "key"
+    key.write_bytes(b"")
+    assert word in one_sentence(node.command(*[key if part == "key" else part for part in line], check=False), "usage").replace("--help", "")
+
+
+def test_a_recipient_who_is_nobody_is_named(node):
+    for name in ("strangers", "0" * 40):
+        assert name in one_sentence(node.command("publish", "--name", "x.pgp", "--to", name, node.passphrase_file, check=False), "dataError")
+
+
+def test_a_directory_in_place_of_a_file(node, tmp_path):
+    """A path of the wrong kind is a mistake in the input or the output, not a failure of the system."""
+    for verb in (["publish", "--name", "x.pgp", tmp_path], ["open", tmp_path], ["friend add", tmp_path], ["run", "--board", tmp_path, "--state", tmp_path]):
+        assert str(tmp_path) in one_sentence(node.command(*verb, check=False), "noInput")
+    one_sentence(node.command("export", "--output", tmp_path, check=False), "cannotCreate")
+    one_sentence(node.command("export", "--output", tmp_path / "nowhere/key", check=False), "cannotCreate")
+    for root in (tmp_path / "nowhere/root", node.passphrase_file):
+        result = node.command("init", "--name", "x", "--root", root, "--passphrase-file", node.passphrase_file, identity=False, check=False)
+        assert str(root) in one_sentence(result, "cannotCreate")
+
+
 def test_status_of_a_node_that_does_not_run(node):
     one_sentence(node.command("status", "--state", node.directory, identity=False, check=False), "unavailable")
 

@@ -127,10 +127,10 @@ def test_a_wrong_import_is_refused(make_node):
     damaged = node.directory / "damaged.pgp"
     damaged.write_bytes((FIXTURES / "ref/alice/.mau/account.pgp").read_bytes()[:-40])
     node.write_passphrase("fixture-alice")
-    one_sentence(node.command("init", "--name", "x", "--import", damaged, check=False), "dataError")
+    one_sentence(node.command("init", "--import", damaged, check=False), "dataError")
     assert not node.account.exists()
     node.write_passphrase("wrong")
-    one_sentence(node.command("init", "--name", "x", "--import", FIXTURES / "ref/alice/.mau/account.pgp", check=False), "noPermission")
+    one_sentence(node.command("init", "--import", FIXTURES / "ref/alice/.mau/account.pgp", check=False), "noPermission")
     assert not node.account.exists()
 
 

@@ -21,7 +21,8 @@ import System
     }
 
     @Test(arguments: [
-        (["f"], "--root is missing"), (["--root"], "--root needs a value (DIR)"), (["--root", "/", "--bad", "f"], "unknown option --bad"),
+        (["f"], "--root is missing"), (["--root"], "--root needs a value (DIR)"), (["--root", "", "f"], "--root needs a value (DIR)"), (["--root=", "f"], "--root needs a value (DIR)"),
+        (["--root", "/", "--bad", "f"], "unknown option --bad"),
         (["--root", "/", "--root", "/", "f"], "--root is given twice"), (["--root", "/"], "FILE is missing"),
         (["--root", "/", "a", "b", "c"], "unexpected argument c"), (["--root", "/", "--public=1", "f"], "--public takes no value"),
     ])
