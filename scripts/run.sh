@@ -1,8 +1,8 @@
 #!/bin/bash
 # run.sh [BOARD.JSON]: a node on this machine, in ./run; the work behind `make run`. Ctrl-C ends it.
 set -euo pipefail
-maud=$PWD/out/linux-host/maud
-here=$PWD/run
+maud=out/linux-host/maud
+here=run
 board=${1:-boards/linux-host/board.json}
 mkdir -p -m 0700 "$here"
 identity=(--root "$here/root" --passphrase-file "$here/passphrase")
