@@ -35,7 +35,7 @@ extension Account {
                 _ = try workshop.gnupg.wait { workshop.gnupg.exportSecretKey(key.fingerprint, into: export, completion: $0) }
             } catch { throw .gnupg(error) }
             do throws(SystemError) { try mau.create() } catch {
-                throw .reported(message: ("cannot make the Mau directory: \(error.description)" as Message).text, exitCode: error.outputExitCode)
+                throw .reported(message: "cannot make the Mau directory: \(error.description)", exitCode: error.outputExitCode)
             }
             try write(export, mau, workshop, secret, existing: .refuse)
             do throws(SystemError) { try mau.makeDurably(mau.content(of: key.fingerprint), parent: mau.path) } catch { throw .system(error) }

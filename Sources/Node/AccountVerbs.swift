@@ -26,6 +26,7 @@ extension CommandLineInterface {
             let passphrase = PassphraseSource.choose(file: invocation.value("--passphrase-file"), prompt: "New passphrase: ", isNew: file == nil)
             let home = try Session.workingDirectory(invocation)
             let clock = NodeClock(clock: SystemClock(), floor: maud_build_time() * nanosecondsPerSecond)
+            let fingerprint: Fingerprint
             do throws(AccountError) {
                 let account: UnlockedAccount
                 if let file {
@@ -35,8 +36,9 @@ extension CommandLineInterface {
                     account = try Account.create(mau, name: invocation.value("--name") ?? "", mail: invocation.value("--email"), passphrase: passphrase,
                                                  directory: home, clock: clock)
                 }
-                Output.standardOutput(account.fingerprint.hexadecimal + [0x0A])
+                fingerprint = account.fingerprint
             } catch { throw CommandError(error) }
+            try writeOutput(fingerprint.hexadecimal + [0x0A])
         }
     }
 
@@ -58,7 +60,7 @@ extension CommandLineInterface {
     static var fingerprintVerb: Verb { Verb(
         name: "fingerprint", summary: "print the account's fingerprint",
         options: [CommonOptions.root, CommonOptions.passphraseFile, CommonOptions.runtime], arguments: []) { (invocation) throws(CommandError) in
-            Output.standardOutput(try Session(invocation).account.fingerprint.hexadecimal + [0x0A])
+            try writeOutput(try Session(invocation).account.fingerprint.hexadecimal + [0x0A])
         }
     }
 
@@ -70,9 +72,15 @@ extension CommandLineInterface {
         ], arguments: []) { (invocation) throws(CommandError) in
             let session = try Session(invocation)
             let key = try session.finish { session.gnuPG.exportPublicKey(session.account.fingerprint, completion: $0) }
-            guard let path = invocation.value("--output") else { return Output.standardOutput(key) }
+            guard let path = invocation.value("--output") else { return try writeOutput(key) }
             let (directory, name) = split(path)
-            do throws(SystemError) { try DurableFile.write(key, to: name, in: directory, temporaryDirectory: directory, existing: .replace) } catch {
+            do throws(SystemError) {
+                // The key replaces a file. It must not replace /dev/null, which root could.
+                if let status = try Files.status(path, follow: false), Int(status.kind) != MAUD_FILE_REGULAR {
+                    throw SystemError(code: ErrorNumber.exists, call: "open", subject: path)
+                }
+                try DurableFile.write(key, to: name, in: directory, temporaryDirectory: directory, existing: .replace)
+            } catch {
                 throw CommandError(error.outputExitCode, "cannot write the key: \(error.description)")
             }
         }

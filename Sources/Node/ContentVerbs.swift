@@ -90,7 +90,7 @@ extension CommandLineInterface {
                 throw CommandError(.dataError, "it lies in the directory of \(author.hexadecimal), but is signed by \(opened.signer.hexadecimal)")
             }
             Output.standardError("signed by \(opened.signer.hexadecimal)\n" as Message)
-            Output.standardOutput(opened.content)
+            try writeOutput(opened.content)
         }
     }
 

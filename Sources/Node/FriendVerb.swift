@@ -69,8 +69,8 @@ private enum FriendCommand {
         switch self {
         case .add(let file, let group):
             let key = try session.finish { friends.add(file, to: group, completion: $0) }
-            Output.standardOutput(key.fingerprint.hexadecimal + [0x0A])
-        case .list: FriendCommand.list(try session.friends())
+            try writeOutput(key.fingerprint.hexadecimal + [0x0A])
+        case .list: try FriendCommand.list(try session.friends())
         case .remove(let fingerprint, let group):
             do throws(AccountError) { try friends.remove(fingerprint, from: group) } catch { throw CommandError(error) }
         case .follow(let fingerprint):
@@ -82,7 +82,7 @@ private enum FriendCommand {
     }
 
     /// A line a friend, separated by tabs: fingerprint, groups, followed or not, what is wrong with the key, user id.
-    private static func list(_ friends: Friends) {
+    private static func list(_ friends: Friends) throws(CommandError) {
         for friend in friends.all {
             var line = friend.fingerprint.hexadecimal
             line.append(0x09)
@@ -95,7 +95,7 @@ private enum FriendCommand {
             line.append(friend.key.isRevoked ? "revoked\t" : friend.key.isExpired ? "expired\t" : "valid\t")
             line.append(contentsOf: printable(friend.key.userID))
             line.append(0x0A)
-            Output.standardOutput(line)
+            try writeOutput(line)
         }
     }
 }

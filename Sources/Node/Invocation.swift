@@ -96,6 +96,8 @@ struct Invocation {
                 if let inlineValue { value = inlineValue }
                 else if index < words.count { value = words[index]; index += 1 }
                 else { throw CommandError(.usage, "\(option.name) needs a value (\(placeholder))") }
+                // An empty word is a shell variable that was never set.
+                if value.utf8.isEmpty { throw CommandError(.usage, "\(option.name) needs a value (\(placeholder))") }
             } else if inlineValue != nil {
                 throw CommandError(.usage, "\(option.name) takes no value")
             }

@@ -5,7 +5,7 @@ extension CommandLineInterface {
         Verb(name: "status", summary: "print what a running node says of itself, as JSON",
              options: [OptionDescription("--state", "DIR", "the node's state directory (default as for run)"), CommonOptions.runtime],
              arguments: []) { (invocation) throws(CommandError) in
-            Output.standardOutput(try StatusSocket.ask(state: try StateDirectory.path(invocation.value("--state"))))
+            try writeOutput(try StatusSocket.ask(state: try StateDirectory.path(invocation.value("--state"))))
         }
     }
 }

@@ -31,7 +31,7 @@ extension SystemError {
         switch code {
         case ErrorNumber.notFound, ErrorNumber.isDirectory, ErrorNumber.notDirectory, ErrorNumber.loop: .noInput
         case ErrorNumber.accessDenied, ErrorNumber.notPermitted: .noPermission
-        case ErrorNumber.readOnly, ErrorNumber.nameTooLong: .cannotCreate
+        case ErrorNumber.readOnly, ErrorNumber.nameTooLong, ErrorNumber.exists: .cannotCreate
         case ErrorNumber.noSpace, ErrorNumber.quota, ErrorNumber.inputOutput: .inputOutput
         case ErrorNumber.addressInUse: .unavailable
         default: .systemError

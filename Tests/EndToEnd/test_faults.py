@@ -218,6 +218,25 @@ def test_a_directory_in_place_of_a_file(node, tmp_path):
         assert str(root) in one_sentence(result, "cannotCreate")
 
 
+def test_output_that_cannot_be_written(running):
+    """Whoever saves a key or a file hears that it is not whole."""
+    with open("/dev/full", "wb") as full:
+        for verb in (["export"], ["fingerprint"], ["open", running.own / "device.json.pgp"]):
+            result = subprocess.run([*running.maud, *verb, "--root", running.root, "--passphrase-file", running.passphrase_file, "--runtime", running.runtime],
+                                    stdout=full, stderr=subprocess.PIPE)
+            assert result.returncode == 74 and b"No space left" in result.stderr.splitlines()[-1]
+        result = subprocess.run([*running.maud, "status", "--state", running.state], stdout=full, stderr=subprocess.PIPE)
+        assert result.returncode == 74
+
+
+def test_a_key_replaces_no_device(node, tmp_path):
+    """Renaming a file over /dev/null is within root's power."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert str(pipe) in one_sentence(node.command("export", "--output", pipe, check=False), "cannotCreate")
+    assert pipe.is_fifo()
+
+
 def test_status_of_a_node_that_does_not_run(node):
     one_sentence(node.command("status", "--state", node.directory, identity=False, check=False), "unavailable")
 
