@@ -52,7 +52,8 @@ final class ChainPublisher {
         }
         pending.append(reading)
         publisher.counters.readings += 1
-        if batchLength() > 0 { advance() }
+        // A batch that could not be stored is tried again with every reading, not only when the next one is full.
+        if signed != nil || batchLength() > 0 { advance() }
     }
 
     private func isInDeadBand(_ result: Result<Int64, Fault>) -> Bool {

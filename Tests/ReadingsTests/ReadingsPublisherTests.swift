@@ -48,6 +48,15 @@ import Testing
         #expect(bench.publisher.counters.batchesRemovedForSpace == 2)
     }
 
+    @Test("R5: a batch that could not be stored is tried again with the next reading") func storingIsTriedAgain() {
+        let bench = Bench([Sample.sensor(batch: 3)])
+        bench.backend.storeFailures = [.failed("read-only")]
+        for value in 1...3 { bench.read(Int64(value)) }
+        #expect(bench.backend.files.isEmpty)
+        bench.read(4)
+        #expect(!bench.backend.text(Self.first).isEmpty, "not only when the next batch is full")
+    }
+
     @Test("R10: the checkpoint is durable before the first file goes") func retention() {
         let bench = Bench([Sample.sensor(batch: 1, retention: Retention(count: 3, days: 3650, octets: 1 << 30))])
         for value in 1...4 { bench.read(Int64(value)) }
