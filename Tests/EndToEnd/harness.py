@@ -133,9 +133,9 @@ class Node:
         return self.root / self.fingerprint
 
     def weaken_passphrase(self, gnupg):
-        """Writes the account with the least S2K count, so that a test may start the node hundreds of times."""
+        """Writes the account with the least S2K count that gpg writes (it takes 1024, whose code is 0, for none), so that a test may start the node hundreds of times."""
         plain = gnupg.decrypt_account(self.account, self.passphrase)
-        encrypted = gnupg.run("--passphrase", self.passphrase, "--s2k-count", "1024", "--compress-algo", "none", "--output", "-",
+        encrypted = gnupg.run("--passphrase", self.passphrase, "--s2k-count", "1088", "--compress-algo", "none", "--output", "-",
                               "--symmetric", input=plain).stdout
         self.account.write_bytes(encrypted)
 
