@@ -55,6 +55,9 @@ test-units: packages-build ## Build regular Swift and run every layer's own test
 test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
 	$(PYTEST) -q Tests/EndToEnd $(TESTS)
 
+fuzz: packages-build ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
+	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
+
 boards: ## Build for every board
 	@for board in $(BOARDS); do $(MAKE) --no-print-directory firmware BOARD=$$board || exit; done
 
@@ -94,4 +97,4 @@ packages-%:
 	@touch $@
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware run test test-vocabulary check-embedded test-units test-end-to-end boards size bench clean help
+.PHONY: firmware run test test-vocabulary check-embedded test-units test-end-to-end fuzz boards size bench clean help

@@ -52,3 +52,16 @@ let package = Package(
     + layer("Node", ["Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
+
+// libFuzzer brings their main function, so only `make fuzz` builds them.
+if Context.environment["MAUD_FUZZ"] != nil {
+    func fuzz(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(name: name, dependencies: dependencies, path: "Tests/Fuzz/\(name)", swiftSettings: [.swiftLanguageMode(.v6), .unsafeFlags(["-parse-as-library"])])
+    }
+    package.targets += [
+        fuzz("RequestFuzz", ["HTTP", "System"]),
+        fuzz("MessageFuzz", ["OpenPGP"]),
+        fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
+        fuzz("NameFuzz", ["Content", "OpenPGP", "Readings", "System"]),
+    ]
+}

@@ -1,0 +1,29 @@
+#!/bin/bash
+# fuzz.sh SECONDS [TARGET...]: lets libFuzzer search for an input that a parser does not survive, with AddressSanitizer,
+# SECONDS for each target (all of Tests/Fuzz unless named). What it learns stays in .build/fuzz/corpus for the next time.
+# An input that breaks a parser is left in .build/fuzz/found: it becomes a test before the parser is mended.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=$1; shift
+[ $# -gt 0 ] || set -- $(ls Tests/Fuzz)
+build=.build/fuzz
+mkdir -p $build/found
+for target in "$@"; do
+  [ -d "Tests/Fuzz/$target" ] || { echo "fuzz: there is no target $target; there are:" $(ls Tests/Fuzz) >&2; exit 64; }
+  echo "$target: building" >&2
+  # The linker that Swift takes by itself warns of each symbol of the sanitizer, and fails.
+  MAUD_FUZZ=1 "${SWIFT:-swift}" build --product "$target" --sanitize=fuzzer --sanitize=address --scratch-path $build \
+    -Xswiftc -use-ld=lld -Xswiftc -sanitize-coverage=edge,inline-8bit-counters,pc-table \
+    -Xcc -fsanitize-coverage=inline-8bit-counters,pc-table > $build/log 2>&1 || { cat $build/log >&2; exit 70; }
+  corpus=$build/corpus/$target seeds=$build/seeds/$target
+  rm -rf "$seeds"; mkdir -p "$corpus" "$seeds"
+  case $target in
+    BoardFileFuzz) for board in boards/*/board.json; do cp "$board" "$seeds/$(tr / - <<< "$board")"; done ;;
+    MessageFuzz) find Tests/Fixtures -name '*.pgp' -size -8k | while read -r file; do cp "$file" "$seeds/$(tr / - <<< "$file")"; done ;;
+    NameFuzz) printf 'r-a-000000000001.json.pgp' > "$seeds/batch"; printf -- '-12.5e3' > "$seeds/decimal" ;;
+    RequestFuzz) printf 'GET /p2p/0/a.pgp?limit=5&after=1-2 HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\nIf-None-Match: "a"\r\nIf-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n' > "$seeds/request" ;;
+  esac
+  "$build/debug/$target" -max_total_time="$seconds" -max_len=20000 -print_final_stats=1 -verbosity=0 -artifact_prefix=$build/found/"$target"- \
+    "$corpus" "$seeds" 2> $build/log || { cat $build/log >&2; echo "fuzz: $target fails; its input is in $build/found" >&2; exit 70; }
+  echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' $build/log) inputs, no failure"
+done
