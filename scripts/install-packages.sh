@@ -14,7 +14,11 @@ command -v dpkg-query > /dev/null || {
   echo "install-packages: not a Debian system, going on with what is here; see docs/building.md" >&2
   exit 0
 }
-installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null)" = installed ]; }
+native=$(dpkg --print-architecture)
+# The libraries of another architecture, which a person may have for other work, do not count.
+installed() {
+  dpkg-query -W -f '${db:Status-Status} ${Architecture}\n' "$1" 2> /dev/null | grep -Eqx "installed (all|$native)"
+}
 
 missing=()
 for set in "$@"; do

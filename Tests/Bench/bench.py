@@ -5,9 +5,11 @@
 
 Every line has: measurement, value, unit, limit (what the design allows, null when there is none), ok, and how it was measured.
 """
+import ctypes
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import statistics
@@ -208,18 +210,33 @@ def bench_wakeups():
         report("wake-ups with nothing due", after["wakeUps"] - before["wakeUps"], "in 20 s", 2, "maud status, no sensors; asking wakes it up to twice")
 
 
+def reaped_seconds():
+    """Processor time of the processes that ended and were ours to wait for. GPGME leaves each gpg without a parent: it becomes our
+    child because of PR_SET_CHILD_SUBREAPER."""
+    while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG):
+        pass
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def bench_posting():
+    PR_SET_CHILD_SUBREAPER = 36
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with Place() as place:
         node = place.node("posting", [sensor("one", batch=1)]).start()
         node.wait_for("^r-one", 3)
         pids = [node.pid] + [pid for pid, _ in agents(node)]
         begin, before = time.monotonic(), [processor_seconds(pid, pid == node.pid) for pid in pids]
-        files = len(list(node.own.glob("r-one-*")))
+        files, reaped = len(list(node.own.glob("r-one-*"))), reaped_seconds()
         time.sleep(30)
         seconds = time.monotonic() - begin
-        spent = sum(processor_seconds(pid, pid == node.pid) - earlier for pid, earlier in zip(pids, before))
+        running = sum(processor_seconds(pid, pid == node.pid) - earlier for pid, earlier in zip(pids, before))
+        gpg = reaped_seconds() - reaped
         posted = len(list(node.own.glob("r-one-*"))) - files
-        report("processor time of posting at 1 Hz", spent / seconds, "of a core", 0.05, "utime + stime of maud, gpg-agent and every gpg, over 30 s", posted=posted)
+        assert gpg > 0, "no gpg was seen"
+        report("processor time of posting at 1 Hz", (running + gpg) / seconds, "of a core", 0.05, "utime + stime of maud, gpg-agent and every gpg, over 30 s",
+               posted=posted, gpg=round(gpg / seconds, 4))
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 def bench_batch():
