@@ -6,6 +6,7 @@
 Every line has: measurement, value, unit, limit (what the design allows, null when there is none), ok, and how it was measured.
 """
 import ctypes
+import http.client
 import json
 import os
 import re
@@ -237,6 +238,26 @@ def bench_posting():
         report("processor time of posting at 1 Hz", (running + gpg) / seconds, "of a core", 0.05, "utime + stime of maud, gpg-agent and every gpg, over 30 s",
                posted=posted, gpg=round(gpg / seconds, 4))
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def bench_fsync():
+    with Place() as place:
+        node = place.node("fsync", [sensor("one", batch=1)])
+        node.start(wrapper=["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=500000"])
+        node.wait_for("^r-one", 2)
+        path = node.url("/device.json.pgp").split("/", 3)[3]
+        took, connection = [], http.client.HTTPConnection("127.0.0.1", node.port)
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            connection.request("GET", "/" + path)
+            response = connection.getresponse()
+            response.read()
+            took.append(time.monotonic() - begin)
+            assert response.status == 200
+            time.sleep(0.005)
+        report("slowest public GET while every fsync takes 500 ms", max(took), "s", 0.02, "strace delays fsync; a batch of one every second; 15 s over one connection",
+               requests=len(took), median=round(statistics.median(took), 5))
 
 
 def bench_batch():
