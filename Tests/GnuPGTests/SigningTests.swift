@@ -19,6 +19,12 @@ func run(_ arguments: [String]) throws -> (code: Int32, output: [UInt8]) {
     return (maud_wait(pid), output)
 }
 
+/// Arguments of `sq verify` for a signed message: Debian 12's sq names them otherwise than Debian 13's.
+func sequoiaVerify(_ key: String, _ file: String) throws -> [String] {
+    let isOld = try run(["sq", "--version"]).output.starts(with: Array("sq 0.".utf8))
+    return ["sq", "verify"] + (isOld ? ["--signer-cert"] : ["--message", "--signer-file"]) + [key, file]
+}
+
 /// Stock gpg with its default options and a fresh home, as a stranger has it.
 final class StockGnuPG {
     let home: String
@@ -63,7 +69,7 @@ extension WithGnuPG {
             #expect(verified.code == 0)
             #expect(verified.output == content)
             // And an implementation that is not GnuPG.
-            let sq = try run(["sq", "verify", "--signer-cert", fixturePath("keys/gnupg24-gina.asc"), file])
+            let sq = try run(sequoiaVerify(fixturePath("keys/gnupg24-gina.asc"), file))
             #expect(sq.code == 0)
             #expect(sq.output == content)
             #expect(try peer.open(message.octets).signer == gina)
