@@ -78,8 +78,8 @@ final class RunningNode {
             store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: limits)
         } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
         friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
-        backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint)
-        publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend)
+        backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint, loop: loop)
+        publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend, loop: loop)
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
         sampler = SensorSampler(sensors: board.sensors, loop: loop, worker: worker, clock: system) { [publisher, clock] reading in
             publisher.record(sensor: reading.sensor, Reading(result: reading.result.mapError { $0.fault }, time: clock.state == .set ? reading.realtime : nil,
@@ -122,7 +122,9 @@ final class RunningNode {
         do throws(SystemError) { try listener.start() } catch { return fail(error) }
         served = loop.now
         publications.publish { [unowned(unsafe) self] in announce() }
+        backend.friendsLoaded = { [publisher] in publisher.friendsAreLoaded() }
         backend.loadFriends()
+        store.restamped = { [publisher] in publisher.clockChanged() }
         publisher.start()
         sampler.start()
         manager.ready()
@@ -148,6 +150,7 @@ final class RunningNode {
 
     private func clockChanged() {
         if clock.state == .set { store.restamp() }
+        publisher.clockChanged()
     }
 
     /// SIGTERM and SIGINT end the node in order; a second one ends it at once.

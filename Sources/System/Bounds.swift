@@ -18,6 +18,12 @@ public enum Bounds {
     /// A document of our own that is read back (a batch, the device document), in octets: 1,000 readings fit.
     public static let documentSize = 1 << 20
 
+    // Readings
+    /// Chains of readings that are known, those of earlier sensors and audiences included: 320 octets each in memory.
+    public static let chains = 256
+    /// Batches that are removed with one fsync: their names lie in memory meanwhile.
+    public static let removedAtOnce = 256
+
     // Account
     /// Friends, over all groups.
     public static let friends = 256
