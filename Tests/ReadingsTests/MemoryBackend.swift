@@ -14,6 +14,8 @@ final class MemoryBackend: PublishingBackend {
     let simulated = SimulatedClock()
     lazy var clock = NodeClock(clock: simulated, floor: 1000 * 86_400 * nanosecondsPerSecond)
     var files: [String: (message: [UInt8], batch: StoredBatch)] = [:] { didSet { ordered = nil } }
+    /// Octets of a batch that is about to be stored.
+    var willStore: (Int64) -> Void = { _ in }
     private var ordered: [String]?
     var events: [String] = []
     var signFailures: [PublishingFailure] = []
@@ -53,6 +55,7 @@ final class MemoryBackend: PublishingBackend {
         if !storeFailures.isEmpty, let failure = storeFailures.removeFirst() { return queue.append { completion(.failure(failure)) } }
         queue.append { [self] in
             if files[name.text] != nil || unlisted.contains(name.text), !replacing { return completion(.failure(.exists)) }
+            if !replacing { willStore(Int64(message.count)) }
             let batch = StoredBatch(octets: Int64(message.count), modificationTime: clock.now, isTimed: isTimed, sum: SHA256Sum(of: message))
             files[name.text] = (message, batch)
             audiences[name.text] = Array(message.prefix { $0 != 0x0A })

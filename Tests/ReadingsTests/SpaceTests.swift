@@ -38,6 +38,23 @@ import Testing
         #expect(checkpoint.hasPrefix("group:viewers\n") && checkpoint.contains("\"removedThrough\":"))
     }
 
+    @Test("R11: a batch that comes while another one's room is being made waits for it") func twoAtOnce() {
+        let sensors = [Sample.sensor("t", batch: 1), Sample.sensor("u", batch: 1)]
+        let before = Bench(sensors)
+        for value in 1...20 { before.read(Int64(value)); before.read(Int64(value), sensor: 1) }
+        let quota = before.backend.totalOctets + 400
+        let bench = Bench(sensors, quota: quota) { $0.continues(before.backend) }
+        var largest: Int64 = 0
+        bench.backend.willStore = { largest = max(largest, bench.backend.totalOctets + $0) }
+        for sensor in 0..<2 {
+            bench.publisher.record(sensor: sensor, Reading(result: .success(1), time: bench.backend.clock.now, sinceBoot: 0))
+        }
+        bench.backend.run()
+        bench.backend.willStore = { _ in }
+        #expect(bench.backend.files[Self.name("t", 21)] != nil && bench.backend.files[Self.name("u", 21)] != nil)
+        #expect(largest > 0 && largest <= quota)
+    }
+
     @Test("R11: a full disk does not wait until a checkpoint that found no room is tried again") func fullDiskAfterFailure() {
         let bench = Bench([Sample.sensor(batch: 1, retention: Retention(count: 3, days: 3650, octets: 1 << 30))])
         for value in 1...3 { bench.read(Int64(value)) }
