@@ -172,7 +172,7 @@ def bench_start():
     with Place() as place:
         node = place.node("start", [])
         fill(node, place, 1000)
-        warm, cold = [], []
+        warm, cold, hashed = [], [], []
         node.start()
         node.stop()
         for _ in range(7):
@@ -180,10 +180,13 @@ def bench_start():
             node.stop()
             shutil.rmtree(node.state)
             cold.append(first_answer(node))
+            status = node.status()["content"]
+            hashed.append(status["examined"] / (status["files"] + status["versions"]))
             node.stop()
         how = "median of 7; exec to the whole answer to the first request that is answered; account with the least S2K count, so the derivation is not in it; files in the page cache"
         report("start with 1,000 files, index cache there", statistics.median(warm), "s", 0.1, how, all=[round(value, 4) for value in warm])
         report("start with 1,000 files, no index cache", statistics.median(cold), "s", None, how, all=[round(value, 4) for value in cold])
+        report("SHA-256 of each file at a start with no index cache", max(hashed), "times", 1, "maud status: files examined by files and versions there")
         other = Node(place.directory / "derivation", maud=["taskset", "-c", "0", MAUD]).init()
         place.nodes.append(other)
         found = []
