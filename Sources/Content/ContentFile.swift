@@ -12,6 +12,7 @@ public enum ContentFile {
     public static func write(root: String, own: Fingerprint, name: FileName, octets: [UInt8], keepingVersions: Bool = false, exclusive: Bool = false,
                              clock: NodeClock, limits: Store.Limits = Store.Limits()) throws(ContentError) -> SHA256Sum {
         guard octets.count <= Bounds.fileSize else { throw .tooLarge(limit: Bounds.fileSize) }
+        guard !keepingVersions || name.keepsVersions else { throw .nameTooLong(name) }
         let handle = try open(root, own)
         defer { maud_store_directory_close(handle) }
         let count = try raiseToNewest(handle)

@@ -6,6 +6,8 @@ public enum Bounds {
     public static let filesPerDirectory = 10_000
     /// A file name, suffix included: NAME_MAX of every Linux file system.
     public static let fileNameLength = 255
+    /// A name behind which `.versions` fits into that.
+    public static let versionedNameLength = fileNameLength - 9
     /// The largest file that is synced or published, in octets.
     public static let fileSize = 64 << 20
     /// Versions kept of one file.
@@ -51,6 +53,8 @@ public enum Bounds {
     /// on its way (RFC 9112, section 9.6).
     public static let drainSeconds = 2
     public static let drainOctets = 256 << 10
+    /// Seconds that responses on their way get when the program ends.
+    public static let finishSeconds = 2
     /// Seconds until a listener that ran out of descriptors tries again.
     public static let acceptPauseSeconds = 1
     /// Octets of a file that are sent from the shared buffer together with their head; larger ones go by sendfile.
