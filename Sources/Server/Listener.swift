@@ -12,9 +12,9 @@ public final class Listener {
     private let server: Server
     private var resume: Timer?
 
-    /// Listens on a numeric address; port 0 means any free one. Throws EADDRINUSE and its like with the address in it.
+    /// Listens on a numeric address; port 0 means any free one. Throws EADDRINUSE and its like.
     public init(address: String, port: UInt16, server: Server, loop: EventLoop) throws(SystemError) {
-        socket = FileDescriptor(owning: try check(maud_listen(address, port, Int32(Bounds.connections)), "listen", "\(address):\(port)"))
+        socket = FileDescriptor(owning: try check(maud_listen(address, port, Int32(Bounds.connections)), "listen"))
         self.loop = loop
         self.server = server
     }
@@ -27,10 +27,11 @@ public final class Listener {
     /// The port that is listened on.
     public var port: UInt16 { UInt16(truncatingIfNeeded: maud_local_port(socket.rawValue)) }
 
-    /// Accepts no more. Connections that there are stay.
+    /// Accepts no more: whoever connects now is refused. Connections that there are stay.
     public func close() {
         if let resume { loop.cancel(resume) }
         loop.remove(socket.rawValue)
+        maud_stop_listening(socket.rawValue)
     }
 
     /// Takes what waits, at most 16 at a time, so that a flood of connections does not keep the loop.
