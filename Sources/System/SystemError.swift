@@ -9,14 +9,19 @@ public struct SystemError: Error {
     /// The file or address it was about; empty when there is none.
     public let subject: String
 
-    public init(code: Int32, call: StaticString, subject: String = "") {
+    /// For EMSGSIZE of a file that is read: the octets that it may have; else 0.
+    public let limit: Int
+
+    public init(code: Int32, call: StaticString, subject: String = "", limit: Int = 0) {
         self.code = code
         self.call = call
         self.subject = subject
+        self.limit = limit
     }
 
     /// One clause for a person: "cannot open /x/y: Permission denied".
     public var description: Message {
+        if limit > 0 { return "\(subject.utf8.isEmpty ? "it" : subject) is larger than \(limit) octets" }
         let reason = Message(cString: maud_error_text(code))
         return subject.utf8.isEmpty ? "\(call): \(reason)" : "\(call) \(subject): \(reason)"
     }
@@ -46,6 +51,8 @@ public enum ErrorNumber {
     public static let badMessage: Int32 = 74       // EBADMSG
     public static let messageSize: Int32 = 90      // EMSGSIZE
     public static let addressInUse: Int32 = 98     // EADDRINUSE
+    public static let familyNotSupported: Int32 = 97 // EAFNOSUPPORT
+    public static let addressNotAvailable: Int32 = 99 // EADDRNOTAVAIL
     public static let connectionRefused: Int32 = 111 // ECONNREFUSED
     public static let quota: Int32 = 122           // EDQUOT
 }
