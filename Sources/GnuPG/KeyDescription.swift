@@ -45,6 +45,13 @@ public struct KeyDescription {
         encryptionKeyIDs = encryption
     }
 
+    /// Why nothing can be encrypted to this key; nil when something can.
+    public var encryptionDefect: StaticString? {
+        if isRevoked { return "was revoked" }
+        if isExpired { return "has expired" }
+        return encryptionKeyIDs.isEmpty ? "has no encryption subkey that can be used" : nil
+    }
+
     /// The key that signs content: the primary key when it can (the Go implementation compares the primary
     /// fingerprint with the signing key's), else the newest signing subkey.
     public var signingKey: Fingerprint? { canPrimarySign ? fingerprint : signingSubkey }

@@ -124,16 +124,13 @@ final class NodeBackend: PublishingBackend {
         switch audience {
         case .everyone: []
         case .group(let name): [account] + usable(GroupName(name).map { friends.members(of: $0) } ?? [])
-        case .fingerprints(let fingerprints): [account] + usable(fingerprints)
+        case .fingerprints(let fingerprints): [account] + usable(fingerprints.compactMap { friends.friend($0) })
         }
     }
 
     /// Friends whose key can be encrypted to now: one that expired or was revoked must not keep the others from their readings.
-    private func usable(_ fingerprints: [Fingerprint]) -> [Fingerprint] {
-        fingerprints.filter { fingerprint in
-            guard let key = friends.friend(fingerprint)?.key else { return false }
-            return !key.isExpired && !key.isRevoked && !key.encryptionKeyIDs.isEmpty
-        }
+    private func usable(_ friends: [Friend]) -> [Fingerprint] {
+        friends.filter { $0.key.encryptionDefect == nil }.map { $0.fingerprint }
     }
 
     func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
@@ -169,7 +166,7 @@ final class NodeBackend: PublishingBackend {
         case .noSpace, .directoryFull: .noSpace
         case .exists: .exists
         case .busy, .notReady: .busy
-        case .tooLarge, .system: .failed(error.description)
+        case .tooLarge, .nameTooLong, .system: .failed(error.description)
         }
     }
 }
