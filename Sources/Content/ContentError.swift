@@ -10,7 +10,7 @@ public enum ContentError: Error {
     case directoryFull(limit: Int)
     /// The file is larger than any may be.
     case tooLarge(limit: Int)
-    /// The name leaves no room for `.versions`, so its earlier contents could not be kept.
+    /// The name leaves no room for `.versions`, so the content that is there could not be kept.
     case nameTooLong(FileName)
     /// The store has not read its directory yet, or was stopped.
     case notReady
@@ -42,7 +42,7 @@ public enum ContentError: Error {
         case .directoryFull(let limit): "the directory holds \(limit) files, as many as it may"
         case .tooLarge(let limit): "the file is larger than \(limit) octets"
         case .nameTooLong(let name):
-            "the name has \(name.octets.count) octets, but only \(Bounds.versionedNameLength) leave room for .versions, where its earlier contents are kept"
+            "the file is there and cannot be replaced: its name has \(name.octets.count) octets, and only \(Bounds.versionedNameLength) leave room for .versions, where its content would be kept"
         case .notReady: "the content store is not ready"
         case .busy: "too many files are being written at once"
         case .system(let error): error.description
@@ -54,7 +54,7 @@ public enum ContentError: Error {
         case .exists: .cannotCreate
         case .noSpace: .inputOutput
         case .directoryFull, .tooLarge: .dataError
-        case .nameTooLong: .usage
+        case .nameTooLong: .cannotCreate
         case .notReady, .busy: .temporary
         case .system(let error): error.exitCode
         }

@@ -12,13 +12,13 @@ public enum ContentFile {
     public static func write(root: String, own: Fingerprint, name: FileName, octets: [UInt8], keepingVersions: Bool = false, exclusive: Bool = false,
                              clock: NodeClock, limits: Store.Limits = Store.Limits()) throws(ContentError) -> SHA256Sum {
         guard octets.count <= Bounds.fileSize else { throw .tooLarge(limit: Bounds.fileSize) }
-        guard !keepingVersions || name.keepsVersions else { throw .nameTooLong(name) }
         let handle = try open(root, own)
         defer { maud_store_directory_close(handle) }
         let count = try raiseToNewest(handle)
         var status = maud_status()
         let path = name.description
         let isThere = maud_statat(maud_store_directory_descriptor(handle), path, false, &status) == 0
+        guard !isThere || !keepingVersions || name.keepsVersions else { throw .nameTooLong(name) }
         guard isThere || count < limits.files else { throw .directoryFull(limit: limits.files) }
         guard let job = job(handle, name, octets) else { throw .system(SystemError(code: ErrorNumber.noMemory, call: "malloc")) }
         defer { free(job) }

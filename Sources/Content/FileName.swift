@@ -48,8 +48,8 @@ public struct FileName: Equatable, Sendable {
         return isUTF8(name) ? nil : .notUTF8
     }
 
-    /// Whether there is room for `.versions` behind it. Without, an earlier content could not be kept, so nothing that may be
-    /// edited is published under such a name; files of others have whatever name they have.
+    /// Whether there is room for `.versions` behind it. Without, an earlier content could not be kept, so what is published
+    /// under such a name stays as it is.
     public var keepsVersions: Bool { octets.count <= Bounds.versionedNameLength }
 
     /// Whether the octets end so.

@@ -20,7 +20,6 @@ extension CommandLineInterface {
             let text = try invocation.required("--name")
             let name: FileName
             do throws(FileName.Defect) { name = try FileName(text) } catch { throw CommandError(.usage, "the name \(error.description)") }
-            guard name.keepsVersions else { throw CommandError(ContentError.nameTooLong(name)) }
             let content: [UInt8]
             do throws(SystemError) { content = try Files.read(invocation.arguments[0], limit: Bounds.fileSize) } catch { throw CommandError("cannot read the file", error) }
             let session = try Session(invocation)
@@ -55,6 +54,7 @@ extension CommandLineInterface {
 
     /// The members of a group that can be encrypted to. The others are named and left out, as they are from readings: one old
     /// key must not keep a file from everyone else.
+    @inline(never)
     private static func members(of name: String, _ friends: Friends) throws(CommandError) -> [Fingerprint] {
         let members = GroupName(name).map { friends.members(of: $0) } ?? []
         if members.isEmpty { throw CommandError(.dataError, "\(printable(name)) is neither a fingerprint nor a group with members") }
@@ -69,6 +69,7 @@ extension CommandLineInterface {
     }
 
     /// Whose key cannot be encrypted to, and why; nil when it can.
+    @inline(never)
     static func defect(_ key: KeyDescription) -> Message? {
         key.encryptionDefect.map { "nothing can be encrypted to \(key.fingerprint.hexadecimal) (\(printable(key.userID))): the key \($0)" }
     }

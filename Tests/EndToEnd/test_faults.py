@@ -123,9 +123,14 @@ def test_a_file_without_end(node):
 
 
 def test_a_name_without_room_for_versions(node):
-    sentence = one_sentence(node.command("publish", "--public", "--name", "x" * 243 + ".pgp", node.passphrase_file, check=False), "usage")
-    assert "246" in sentence and list(node.own.iterdir()) == []
-    node.command("publish", "--public", "--name", "x" * 242 + ".pgp", node.passphrase_file)
+    """docs/content.md, 3.3: published once; its content could not be kept."""
+    line = ["publish", "--public", "--name", "x" * 243 + ".pgp", node.passphrase_file]
+    node.command(*line)
+    before = snapshot(node)
+    assert "246" in one_sentence(node.command(*line, check=False), "cannotCreate")
+    assert snapshot(node) == before
+    for _ in range(2):
+        node.command("publish", "--public", "--name", "x" * 242 + ".pgp", node.passphrase_file)
 
 
 @needs_mount
