@@ -41,6 +41,7 @@ struct ListenAddress {
     }
 
     /// Listens there.
+    @inline(never)
     func listen(server: Server, loop: EventLoop) throws(CommandError) -> Listener {
         do throws(SystemError) { return try Listener(address: address, port: port, server: server, loop: loop) } catch {
             // An address that is one and is refused all the same: link-local without its interface.

@@ -27,6 +27,7 @@ final class Session {
     }
 
     /// GnuPG's directory in memory for this command; it goes with the command, also when a signal ends it.
+    @inline(never)
     static func workingDirectory(_ runtime: String?) throws(CommandError) -> WorkingDirectory {
         do throws(GnuPGError) {
             let directory = try WorkingDirectory(runtime: runtime)
@@ -71,6 +72,7 @@ struct UnlockedHome {
     let account: UnlockedAccount
     private let keyPassphrase: LockedMemory?
 
+    @inline(never)
     init(root: String, passphraseFile: String?, runtime: String?) throws(CommandError) {
         directory = try Session.workingDirectory(runtime)
         do throws(AccountError) {
@@ -81,6 +83,7 @@ struct UnlockedHome {
     /// No time is before the key's creation and the build.
     func clock(_ clock: SystemClock) -> NodeClock { NodeClock(clock: clock, floor: max(account.creationTime, maud_build_time()) * nanosecondsPerSecond) }
 
+    @inline(never)
     func gnuPG(loop: EventLoop, clock: NodeClock) throws(CommandError) -> GnuPG {
         do throws(GnuPGError) {
             let gnuPG = try GnuPG(home: directory.path, loop: loop, clock: clock)

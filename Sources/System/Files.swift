@@ -9,7 +9,7 @@ public enum Files {
     public static func read(_ path: String, limit: Int, in directory: Int32 = currentDirectory) throws(SystemError) -> [UInt8] {
         let file = try FileDescriptor.open(path, [.read, .nonBlocking], in: directory)
         do { return try file.readToEnd(limit: limit) } catch {
-            throw SystemError(code: error.code, call: error.call, subject: path, limit: error.limit)
+            throw error.code == ErrorNumber.messageSize ? .tooLarge(path, limit: limit) : SystemError(code: error.code, call: error.call, subject: path)
         }
     }
 

@@ -9,19 +9,23 @@ public struct SystemError: Error {
     /// The file or address it was about; empty when there is none.
     public let subject: String
 
-    /// For EMSGSIZE of a file that is read: the octets that it may have; else 0.
-    public let limit: Int
-
-    public init(code: Int32, call: StaticString, subject: String = "", limit: Int = 0) {
+    public init(code: Int32, call: StaticString, subject: String = "") {
         self.code = code
         self.call = call
         self.subject = subject
-        self.limit = limit
+    }
+
+    /// EMSGSIZE: there is more to read than may be. The subject is the whole clause, because a field more would cost every
+    /// place that throws.
+    @inline(never)
+    public static func tooLarge(_ subject: String, limit: Int) -> SystemError {
+        SystemError(code: ErrorNumber.messageSize, call: "read", subject: ("\(subject) is larger than \(limit) octets" as Message).text)
     }
 
     /// One clause for a person: "cannot open /x/y: Permission denied".
+    @inline(never)
     public var description: Message {
-        if limit > 0 { return "\(subject.utf8.isEmpty ? "it" : subject) is larger than \(limit) octets" }
+        if code == ErrorNumber.messageSize { return Message(subject) }
         let reason = Message(cString: maud_error_text(code))
         return subject.utf8.isEmpty ? "\(call): \(reason)" : "\(call) \(subject): \(reason)"
     }
