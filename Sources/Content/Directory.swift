@@ -59,6 +59,9 @@ public final class Directory {
         return entry(index, in: files)
     }
 
+    /// Whether the index knows a file of that name: also one that is not in the listing, because nobody may see it.
+    public func isTaken(_ name: UnsafeRawBufferPointer) -> Bool { files.find(name) != nil }
+
     /// The file of that name.
     public func entry(_ name: FileName) -> Entry? { name.octets.withUnsafeBytes { entry($0) } }
 

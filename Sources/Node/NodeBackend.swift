@@ -70,6 +70,8 @@ final class NodeBackend: PublishingBackend {
         first.withUnsafeBytes { own?.forEachNamed(from: $0) { body($0, NodeBackend.batch($1)) } }
     }
 
+    func isTaken(_ name: [UInt8]) -> Bool { name.withUnsafeBytes { own?.isTaken($0) == true } }
+
     private static func batch(_ entry: Entry) -> StoredBatch {
         StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, isTimed: entry.isTimed, sum: entry.sum)
     }

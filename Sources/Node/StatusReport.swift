@@ -67,6 +67,7 @@ extension RunningNode {
         json.key("failures"); json.number(counters.failures)
         json.key("batchesRemoved"); json.number(counters.batchesRemoved)
         json.key("batchesRemovedForSpace"); json.number(counters.batchesRemovedForSpace)
+        json.key("quotaTaken"); json.number(counters.quotaTaken)
         json.endObject()
     }
 }

@@ -8,12 +8,13 @@ public struct ChainLabel: Equatable, Sendable {
     public let octets: [UInt8]
 
     /// The label of a sensor's first audience.
-    public init(sensor: String) { octets = Array(sensor.utf8) }
+    // Not inlined: the octets of a string are many instructions, at each of five places.
+    @inline(never) public init(sensor: String) { octets = Array(sensor.utf8) }
 
     /// The label of a sensor whose plain label belongs to another audience.
     /// - Parameter audience: the canonical text of the audience; the tag is the start of its SHA-256.
     public init(sensor: String, audience: [UInt8]) {
-        octets = Array(sensor.utf8) + [0x2E] + SHA256Sum(of: audience).hexadecimal.prefix(8)
+        octets = ChainLabel(sensor: sensor).octets + [0x2E] + SHA256Sum(of: audience).hexadecimal.prefix(8)
     }
 
     init(_ octets: UnsafeRawBufferPointer) { self.octets = Array(octets) }

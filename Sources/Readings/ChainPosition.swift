@@ -16,19 +16,10 @@ public struct ChainPosition: Equatable, Sendable {
 
     public init() {}
 
-    /// Counts a batch that was found in the directory, in any order.
+    /// Counts a batch that was found in the directory, in any order, or was just published.
     mutating func found(sequence: UInt64, sum: SHA256Sum, octets size: Int64) {
         if count == 0 || sequence < oldest { oldest = sequence }
         if count == 0 || sequence > newest { newest = sequence; newestSum = sum }
-        count += 1
-        octets += size
-    }
-
-    /// Counts a batch that was just published.
-    mutating func published(sequence: UInt64, sum: SHA256Sum, octets size: Int64) {
-        if count == 0 { oldest = sequence }
-        newest = sequence
-        newestSum = sum
         count += 1
         octets += size
     }

@@ -26,7 +26,7 @@ final class ChainPublisher {
     private var signed: Signed?
     /// Readings at the front of `pending` that are being signed.
     private var underWay = 0
-    /// The latest sequence whose name somebody else has taken.
+    /// The next batch is the one behind it: the latest sequence that the chain has, or whose name somebody else has taken.
     private var taken: UInt64 = 0
 
     init(sensor: Sensor, publisher: ReadingsPublisher) {
@@ -109,7 +109,10 @@ final class ChainPublisher {
     private func sign(_ length: Int, _ chain: Chain) {
         phase = .signing
         underWay = length
-        let sequence = max(chain.position.newest, taken) + 1
+        taken = max(taken, chain.position.newest)
+        // A signature for a name that is not free would be lost.
+        while publisher.backend.isTaken(BatchName(label: chain.label, sequence: taken + 1).octets) { taken += 1 }
+        let sequence = taken + 1
         let document = publisher.document(chain, of: sensor, sequence: sequence, readings: pending[..<length])
         publisher.backend.sign(document, for: sensor.audience) { [unowned(unsafe) self] result in
             phase = .idle
@@ -141,11 +144,11 @@ final class ChainPublisher {
         switch result {
         case .success(let stored):
             signed = nil
-            chain.position.published(sequence: batch.sequence, sum: stored.sum, octets: stored.octets)
+            chain.position.found(sequence: batch.sequence, sum: stored.sum, octets: stored.octets)
             publisher.published()
             advance()
         case .failure(.exists):
-            // Somebody put a file of that name there: the chain goes on behind it, with the same readings.
+            // Somebody has just put a file of that name there: the chain goes on behind it, with the same readings.
             signed = nil
             pending.insert(contentsOf: batch.readings, at: 0)
             publisher.failed("storing", label: chain.label, .exists)

@@ -7,12 +7,13 @@ import System
 /// in the order of names: the batches of a chain lie there in the order of their sequence.
 final class Chains {
     private let backend: any PublishingBackend
-    private let sensors: [Sensor]
+    private let sensors, absent: [Sensor]
     private(set) var all: [Chain] = []
 
-    /// - Parameter sensors: those of the board, absent ones included: their retention counts.
-    init(sensors: [Sensor], backend: any PublishingBackend) {
+    /// - Parameters sensors, absent: those of the board: their retention counts.
+    init(sensors: [Sensor], absent: [Sensor], backend: any PublishingBackend) {
         self.sensors = sensors
+        self.absent = absent
         self.backend = backend
     }
 
@@ -40,10 +41,15 @@ final class Chains {
     private func find(_ label: some Collection<UInt8>) -> Chain? { all.first { $0.label.octets.elementsEqual(label) } }
 
     private func add(_ label: ChainLabel, _ position: ChainPosition) -> Chain {
-        let sensor = sensors.first { $0.name.utf8.elementsEqual(label.sensor) }
-        let chain = Chain(label: label, retention: sensor?.retention ?? .standard, position: position)
+        let name = Array(label.sensor)
+        let chain = Chain(label: label, retention: retention(name, sensors) ?? retention(name, absent) ?? .standard, position: position)
         all.append(chain)
         return chain
+    }
+
+    @inline(never) private func retention(_ name: [UInt8], _ sensors: [Sensor]) -> Retention? {
+        for index in sensors.indices where ChainLabel(sensor: sensors[index].name).octets == name { return sensors[index].retention }
+        return nil
     }
 
     /// The chain with that label, a new one when there is none.
@@ -55,7 +61,7 @@ final class Chains {
     // MARK: Batches
 
     /// The first batch of a chain that is there, from a sequence on.
-    func next(_ label: ChainLabel, from sequence: UInt64) -> ChainedBatch? {
+    @inline(never) func next(_ label: ChainLabel, from sequence: UInt64) -> ChainedBatch? {
         var found: ChainedBatch?
         forEach(label, from: sequence) { found = $0; return false }
         return found
@@ -83,6 +89,13 @@ final class Chains {
     }
 
     // MARK: What must go
+
+    /// Octets of the batches of all chains.
+    var octets: Int64 {
+        var octets: Int64 = 0
+        for chain in all { octets += chain.position.octets }
+        return octets
+    }
 
     /// Chooses what retention by count, octets and age removes from each chain. Returns whether anything must go.
     func chooseExpired(now: Int64?, sinceBoot: Int64) -> Bool {

@@ -16,6 +16,8 @@ public protocol PublishingBackend: AnyObject {
     ///   - first: names before it are left out. It need not be there.
     ///   - body: a name is valid during the call.
     func forEachStored(from first: [UInt8], _ body: (_ name: UnsafeRawBufferPointer, StoredBatch) -> Bool)
+    /// Whether a file of this name is there, as far as is known: also one that nobody may see.
+    func isTaken(_ name: [UInt8]) -> Bool
     /// Whom the batch of this name is for: opens it, with gpg when it is encrypted.
     func audience(ofBatch name: BatchName, completion: @escaping (BatchAudience) -> Void)
     /// Signs a document for an audience. The completion runs once, later.

@@ -17,6 +17,8 @@ public struct ReadingsCounters: Sendable {
     /// Batches removed by retention, and of those the ones removed because the disk or the quota was full.
     public var batchesRemoved = 0
     public var batchesRemovedForSpace = 0
+    /// Times that files other than batches began to take more than nine tenths of the quota.
+    public var quotaTaken = 0
 }
 
 /// From readings to chains of signed batches, and from retention to signed checkpoints.
@@ -37,6 +39,7 @@ public final class ReadingsPublisher {
     private var waiting: [() -> Void] = []
     private var isStarted = false
     private var isResolving = false
+    private var isQuotaTaken = false
     public var counters = ReadingsCounters()
 
     /// - Parameters:
@@ -48,7 +51,7 @@ public final class ReadingsPublisher {
         self.bootID = bootID
         self.loop = loop
         quota = board.quota
-        chains = Chains(sensors: board.sensors + board.absentSensors, backend: backend)
+        chains = Chains(sensors: board.sensors, absent: board.absentSensors, backend: backend)
         for sensor in board.sensors { publishers.append(ChainPublisher(sensor: sensor, publisher: self)) }
     }
 
@@ -164,7 +167,8 @@ public final class ReadingsPublisher {
         let now = setTime, sinceBoot = backend.clock.sinceBoot
         if chains.chooseExpired(now: now, sinceBoot: sinceBoot) { return pruner.begin(checkpointFirst: true) { _ in } }
         // More than the quota by what was there at the start, or by what others put there.
-        if backend.totalOctets > quota, removeOldest(octets: backend.totalOctets - target, checkpointFirst: true, done: { _ in }) { return }
+        let excess = excess()
+        if excess > 0, removeOldest(octets: excess, checkpointFirst: true, done: { _ in }) { return }
         if let next = chains.nextExpiry(now: now, sinceBoot: sinceBoot) { loop.schedule(timer, at: next) } else { loop.cancel(timer) }
     }
 
@@ -173,11 +177,12 @@ public final class ReadingsPublisher {
         examine()
     }
 
-    /// Keeps the directory within the quota: removes the oldest readings before `octets` more are stored.
+    /// Keeps the directory within the quota, or what batches always have: removes the oldest readings before `octets` more are stored.
     func makeRoom(for octets: Int, then proceed: @escaping () -> Void) {
-        guard backend.totalOctets + Int64(octets) > quota else { return proceed() }
+        let excess = excess(with: Int64(octets))
+        guard excess > 0 else { return proceed() }
         if pruner.isBusy { return waiting.append { [unowned(unsafe) self] in makeRoom(for: octets, then: proceed) } }
-        if !removeOldest(octets: backend.totalOctets + Int64(octets) - target, checkpointFirst: true, done: { _ in proceed() }) { proceed() }
+        if !removeOldest(octets: excess, checkpointFirst: true, done: { _ in proceed() }) { proceed() }
     }
 
     /// The disk is full: removes the oldest readings, at least the given octets and 64 KiB. `done` gets whether anything went.
@@ -186,8 +191,27 @@ public final class ReadingsPublisher {
         if !removeOldest(octets: Int64(octets) + 65_536, checkpointFirst: false, done: done) { done(false) }
     }
 
-    /// What is left when the quota was exceeded.
-    private var target: Int64 { quota - quota / Int64(Retention.share) }
+    /// How much must go before `octets` more are stored; 0 when there is room for them.
+    ///
+    /// Batches have a tenth of the quota whatever else is there: removing them all would not mend it, and cost a checkpoint for
+    /// every batch. When there is no room left a tenth of the quota goes, but never more than half of what batches have.
+    private func excess(with octets: Int64 = 0) -> Int64 {
+        let share = quota / Int64(Retention.share), batches = chains.octets, others = backend.totalOctets - batches
+        noteOthers(others, least: share)
+        let room = max(quota - others, share), rest = room - batches - octets
+        return rest < 0 ? min(share, room / 2) - rest : 0
+    }
+
+    /// Logs once when files that are no batches leave less than a tenth of the quota; it is over when a fifth is left.
+    private func noteOthers(_ others: Int64, least share: Int64) {
+        let wasTaken = isQuotaTaken
+        isQuotaTaken = others > quota - (wasTaken ? 2 * share : share)
+        guard isQuotaTaken, !wasTaken else { return }
+        counters.quotaTaken += 1
+        var log = Log("quota-taken")
+        log.field("octets", Int(truncatingIfNeeded: others))
+        log.write()
+    }
 
     /// Begins to remove the oldest readings of all chains; false when there is nothing that may go.
     private func removeOldest(octets: Int64, checkpointFirst: Bool, done: @escaping (Bool) -> Void) -> Bool {

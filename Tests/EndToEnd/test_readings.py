@@ -168,16 +168,37 @@ def test_retention_removes_the_oldest_and_a_checkpoint_tells(node, gnupg, checke
         assert checkpoint["removedThroughSha256"] == first["previous"] and len(sums) > 0
 
 
-def test_a_quota_removes_the_oldest_readings_first(node, gnupg, tmp_path):
-    """1 MiB, most of it taken by a file that is nobody's to remove: readings give way, and the node goes on."""
-    (tmp_path / "big").write_bytes(bytes(1_000_000))
-    node.command("publish", "--public", "--name", "big.bin.pgp", tmp_path / "big")
-    node.write_board(quota=1_048_576, sensors=[sensor("many", period=0.1)])
+def publish_octets(node, name, count):
+    """A file of so many octets that is no reading."""
+    (node.directory / name).write_bytes(bytes(count))
+    node.command("publish", "--public", "--name", f"{name}.pgp", node.directory / name)
+
+
+def test_files_that_take_the_quota_leave_a_tenth_to_readings(node, gnupg):
+    """1 MiB of quota and a file of 2 MiB that is nobody's to remove: readings give way within a tenth, and few checkpoints are signed."""
+    publish_octets(node, "big.bin", 2_097_152)
+    node.write_board(quota=1_048_576, sensors=[sensor(f"many{number}", period=0.1, batch=4) for number in range(4)])
     node.start()
-    wait_until(lambda: node.names("^r-many") and "r-many-000000000001.json.pgp" not in node.names(), "removal under the quota", 60)
+    wait_until(lambda: node.status()["readings"]["batchesRemovedForSpace"], "removal under the quota", 120)
     assert "big.bin.pgp" in node.names()
-    status = json.dumps(node.status())
-    assert "remov" in status and "remov" in node.log_text()
+    status = node.status()["readings"]
+    assert status["quotaTaken"] == 1 and node.log_text().count("event=quota-taken octets=") == 1
+    assert len(list(node.own.glob("r-many*"))) > 10, "half of the tenth stays"
+    removals = [int(count) for count in re.findall("event=readings-removed .*batches=([0-9]+) ", node.log_text())]
+    assert removals and sum(removals) > 4 * len(removals), "a checkpoint is signed for many batches"
+
+
+def test_foreign_files_under_a_chains_next_names_cost_no_reading(node, gnupg):
+    """300 empty files in the place of the next batches: nobody's, stepped over at once."""
+    node.write_board(sensors=[sensor("level")])
+    for number in range(1, 301):
+        (node.own / f"r-level-{number:012}.json.pgp").touch()
+    node.start()
+    node.wait_for("^r-level-0*302")
+    first, second = sorted(node.names("^r-level"))[:2]
+    assert json.loads(node.verified(gnupg, first))["sequence"] == 301
+    assert json.loads(node.verified(gnupg, second))["previous"] == sha256(node.fetch(first))
+    assert node.status()["readings"]["failures"] == 0 == node.status()["readings"]["dropped"]
 
 
 def test_another_audience_is_another_chain(node, viewer, gnupg):
@@ -201,31 +222,47 @@ def modification_times(node, pattern="r-*"):
     return {path.name: path.stat().st_mtime_ns for path in node.own.glob(pattern)}
 
 
-def test_a_quota_takes_the_oldest_of_chains_that_nobody_adds_to(node, viewer, gnupg, checker, tmp_path):
+def fill_quota(node):
+    """Leaves some octets more than the quota that is returned, a tenth of which is half of all readings."""
+    own = sum(path.stat().st_size for path in node.own.rglob("*.pgp"))
+    quota = max(1_048_576, 5 * sum(path.stat().st_size for path in node.own.glob("r-*")))
+    publish_octets(node, "big.bin", quota - own - 2000)
+    publish_octets(node, "more.bin", 4000)
+    return quota
+
+
+def check_told(node, gnupg, checker, chain, gone):
+    """The log and a checkpoint for the chain's audience tell that the first `gone` batches were removed."""
+    assert gone, f"no batch of {chain} was among the oldest"
+    assert re.search(f"event=readings-removed .*chain={chain} through={gone} batches={gone} ", node.log_text())
+    name = f"checkpoint-{chain}.json.pgp"
+    data = (node.own / name).read_bytes()
+    plain, signer = gnupg.open(data)
+    checkpoint = json.loads(plain)
+    assert signer == node.fingerprint and checker.check(checkpoint) == []
+    assert checkpoint["chain"] == chain and checkpoint["removedThrough"] == gone
+    oldest = json.loads(gnupg.open((node.own / f"r-{chain}-{gone + 1:012}.json.pgp").read_bytes())[0])
+    assert oldest["previous"] == checkpoint["removedThroughSha256"]
+    assert checkpoint["audience"] == oldest["audience"]
+    assert len(recipients(data)) == (2 if chain == "gone" else 0) and (name in node.names()) == (chain != "gone")
+
+
+def test_a_quota_takes_the_oldest_of_chains_that_nobody_adds_to(node, viewer, gnupg, checker):
     """The node comes back with a board whose sensor `level` has become private, whose `gone` and others were removed, and under
     its quota: over all chains the oldest go, and the signed checkpoints tell it to whom the chains were for."""
-    others = [f"other{number}" for number in range(10)]
-    node.write_board(sensors=[sensor("level", period=0.1, batch=20), sensor("gone", period=0.1, batch=20, audience={"group": "viewers"})]
-                     + [sensor(name, period=0.1, batch=20) for name in others])
+    chains = ["level", "gone", *(f"other{number}" for number in range(10))]
+    node.write_board(sensors=[sensor(chain, period=0.1, batch=20, audience={"group": "viewers"} if chain == "gone" else "public") for chain in chains])
     node.start()
-    for chain in ["level", "gone", *others]:
+    for chain in chains:
         wait_until(lambda: len(list(node.own.glob(f"r-{chain}-*"))) >= 5, f"five batches of {chain}")
     node.stop()
     before = modification_times(node)
-    own = sum(path.stat().st_size for path in node.own.rglob("*.pgp"))
-    readings = sum(path.stat().st_size for path in node.own.glob("r-*"))
-    # The tenth of the quota that goes is half of all readings.
-    quota = max(1_048_576, 5 * readings)
-    (tmp_path / "big").write_bytes(bytes(quota - own - 2000))
-    node.command("publish", "--public", "--name", "big.bin.pgp", tmp_path / "big")
-    (tmp_path / "more").write_bytes(bytes(4000))
-    node.command("publish", "--public", "--name", "more.bin.pgp", tmp_path / "more")
+    quota = fill_quota(node)
     node.write_board(quota=quota, sensors=[sensor("level", period=5, audience={"group": "viewers"})])
     node.start()
     wait_until(lambda: node.status()["readings"]["batchesRemovedForSpace"], "removal")
     assert sum(path.stat().st_size for path in node.own.rglob("*.pgp")) < quota
     after = modification_times(node)
-    chains = ["level", "gone", *others]
     newest = {max(name for name in before if name.startswith(f"r-{chain}-0")) for chain in chains}
     removed, kept = set(before) - set(after), set(before) & set(after)
     assert newest <= kept and len(removed) >= 12 and len(kept) > len(newest)
@@ -233,15 +270,4 @@ def test_a_quota_takes_the_oldest_of_chains_that_nobody_adds_to(node, viewer, gn
     status = node.status()["readings"]
     assert status["batchesRemovedForSpace"] == status["batchesRemoved"] == len(removed)
     for chain in chains:
-        gone = sorted(name for name in removed if name.startswith(f"r-{chain}-0"))
-        assert gone, f"no batch of {chain} was among the oldest"
-        assert re.search(f"event=readings-removed .*chain={chain} through={len(gone)} batches={len(gone)} ", node.log_text())
-        data = (node.own / f"checkpoint-{chain}.json.pgp").read_bytes()
-        plain, signer = gnupg.open(data)
-        checkpoint = json.loads(plain)
-        assert signer == node.fingerprint and checker.check(checkpoint) == []
-        assert checkpoint["chain"] == chain and checkpoint["removedThrough"] == len(gone)
-        oldest = json.loads(gnupg.open((node.own / f"r-{chain}-{len(gone) + 1:012}.json.pgp").read_bytes())[0])
-        assert oldest["previous"] == checkpoint["removedThroughSha256"]
-        assert checkpoint["audience"] == oldest["audience"]
-        assert len(recipients(data)) == (2 if chain == "gone" else 0) and (f"checkpoint-{chain}.json.pgp" in node.names()) == (chain != "gone")
+        check_told(node, gnupg, checker, chain, sum(name.startswith(f"r-{chain}-0") for name in removed))

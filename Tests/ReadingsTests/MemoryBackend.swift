@@ -22,7 +22,7 @@ final class MemoryBackend: PublishingBackend {
     /// Of the next stores; nil for one that works.
     var storeFailures: [PublishingFailure?] = []
     var audiences: [String: [UInt8]] = [:]
-    /// Files that are there and that the index does not show.
+    /// Files that are in the index, which nobody may see.
     var unlisted: Set<String> = []
     /// Batches that were opened to learn their audience, and answers other than the right one.
     var opened: [String] = []
@@ -41,6 +41,7 @@ final class MemoryBackend: PublishingBackend {
             guard let file = files[name], Array(name.utf8).withUnsafeBytes({ body($0, file.batch) }) else { return }
         }
     }
+    func isTaken(_ name: [UInt8]) -> Bool { files[name.text] != nil || unlisted.contains(name.text) }
     func audience(ofBatch name: BatchName, completion: @escaping (BatchAudience) -> Void) {
         opened.append(name.octets.text)
         if !answers.isEmpty { let answer = answers.removeFirst(); return queue.append { completion(answer) } }
@@ -54,7 +55,7 @@ final class MemoryBackend: PublishingBackend {
     func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<StoredBatch, PublishingFailure>) -> Void) {
         if !storeFailures.isEmpty, let failure = storeFailures.removeFirst() { return queue.append { completion(.failure(failure)) } }
         queue.append { [self] in
-            if files[name.text] != nil || unlisted.contains(name.text), !replacing { return completion(.failure(.exists)) }
+            if isTaken(name), !replacing { return completion(.failure(.exists)) }
             if !replacing { willStore(Int64(message.count)) }
             let batch = StoredBatch(octets: Int64(message.count), modificationTime: clock.now, isTimed: isTimed, sum: SHA256Sum(of: message))
             files[name.text] = (message, batch)

@@ -65,10 +65,58 @@ import Testing
         #expect(bench.backend.text("checkpoint-t.json.pgp").contains("\"removedThrough\":3"))
     }
 
-    @Test("a file that the index does not show is stepped over too") func nameIsTakenByNobodys() {
+    /// A file of so many octets that is no batch.
+    static func add(_ octets: Int64, to backend: MemoryBackend) {
+        backend.files["big.bin.pgp"] = ([], StoredBatch(octets: octets, modificationTime: 1, sum: SHA256Sum(of: [])))
+    }
+
+    @Test("R14: files that are no batches take the quota: batches keep a tenth of it, and few checkpoints are signed", arguments: [90_000, 99_000, 500_000])
+    func quotaIsTaken(octets: Int64) {
+        let quota: Int64 = 100_000
+        let bench = Bench([Sample.sensor("t", batch: 1), Sample.sensor("u", batch: 1)], quota: quota) { Self.add(octets, to: $0) }
+        var fewest = Int.max
+        for value in 1...100 {
+            for sensor in 0..<2 { bench.read(Int64(value), sensor: sensor) }
+            if value > 20 { fewest = min(fewest, Self.kept(bench).count) }
+        }
+        let checkpoints = bench.backend.events.filter { $0.hasPrefix("store checkpoint-") }.count
+        #expect(fewest >= 6, "half of the about 14 that a tenth of the quota holds stays, but for the new one")
+        #expect(checkpoints > 2 && checkpoints < 50 && bench.publisher.counters.batchesRemovedForSpace > 100)
+        #expect(bench.backend.totalOctets <= max(octets, quota * 9 / 10) + quota / 10 + 3000)
+        #expect(bench.publisher.counters.quotaTaken == 1 && bench.publisher.isIdle)
+    }
+
+    @Test("R14: the state is entered once, and again when it was left") func quotaIsTakenTwice() {
+        let bench = Bench([Sample.sensor(batch: 1)], quota: 100_000)
+        bench.read(1)
+        #expect(bench.publisher.counters.quotaTaken == 0)
+        for _ in 1...2 {
+            Self.add(95_000, to: bench.backend)
+            bench.read(2)
+            Self.add(85_000, to: bench.backend)
+            bench.read(3)
+        }
+        #expect(bench.publisher.counters.quotaTaken == 1, "less than a fifth is free all the time")
+        Self.add(1000, to: bench.backend)
+        bench.read(4)
+        Self.add(95_000, to: bench.backend)
+        bench.read(5)
+        #expect(bench.publisher.counters.quotaTaken == 2)
+    }
+
+    @Test("R8: files that the index does not show are stepped over at once, without a signature") func namesAreTakenByNobodys() {
         let bench = Bench([Sample.sensor(batch: 1)])
-        bench.backend.unlisted = [Self.name("t", 1)]
+        for sequence: UInt64 in 1...300 where sequence != 7 { bench.backend.unlisted.insert(Self.name("t", sequence)) }
         for value in 1...3 { bench.read(Int64(value)) }
-        #expect(bench.backend.files[Self.name("t", 2)] != nil && bench.publisher.isIdle)
+        #expect(Self.kept(bench).sorted() == [7, 301, 302].map { Self.name("t", $0) })
+        #expect(bench.publisher.counters.failures == 0 && bench.publisher.isIdle)
+    }
+
+    @Test("R8: a file that appears while its batch is being signed costs that signature") func nameIsTakenMeanwhile() {
+        let bench = Bench([Sample.sensor(batch: 1)])
+        bench.backend.storeFailures = [.exists]
+        for value in 1...2 { bench.read(Int64(value)) }
+        #expect(Self.kept(bench).sorted() == [2, 3].map { Self.name("t", $0) })
+        #expect(bench.publisher.counters.failures == 1 && bench.publisher.isIdle)
     }
 }
