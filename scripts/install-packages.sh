@@ -5,7 +5,8 @@ set -euo pipefail
 
 # "a|b": either will do; what is missing is installed by the first of them that apt knows.
 # libncurses6 and libxml2 are what Swift's own tools load.
-build=(gcc libc6-dev binutils libncurses6 libxml2 gpg gpg-agent libgpgme-dev libsodium-dev libjansson-dev libsystemd-dev)
+build=(gcc libc6-dev binutils libncurses6 libxml2 gpg gpg-agent libgpgme-dev libsodium-dev libjansson-dev libnghttp2-dev libsystemd-dev
+  patch bzip2 debian-archive-keyring)
 run=(curl jq)
 boards=(binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf debian-archive-keyring)
 tests=(g++ python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user")

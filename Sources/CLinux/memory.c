@@ -12,10 +12,10 @@
 static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 static size_t whole_pages(size_t count) { size_t p = page_size(); return (count + p - 1) / p * p; }
 
-void *maud_locked_allocate(size_t count) {
+static void *locked_allocate(size_t count, int sharing) {
   if (maud_fault("mmap") > 0) return NULL;
   size_t page = page_size(), inner = whole_pages(count);
-  uint8_t *base = mmap(NULL, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint8_t *base = mmap(NULL, inner + 2 * page, PROT_NONE, sharing | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) return NULL;
   /* The last octet ends at the guard page, so that running over the end is caught at once. */
   if (mprotect(base + page, inner, PROT_READ | PROT_WRITE) < 0 || mlock(base + page, inner) < 0) {
@@ -25,6 +25,8 @@ void *maud_locked_allocate(size_t count) {
   madvise(base + page, inner, MADV_DONTDUMP);
   return base + page + (inner - count);
 }
+void *maud_locked_allocate(size_t count) { return locked_allocate(count, MAP_PRIVATE); }
+void *maud_locked_allocate_shared(size_t count) { return locked_allocate(count, MAP_SHARED); }
 void maud_locked_free(void *memory, size_t count) {
   size_t page = page_size(), inner = whole_pages(count);
   uint8_t *inside = (uint8_t *)memory - (inner - count);

@@ -1,4 +1,5 @@
 import HTTP
+import Streams
 import System
 
 /// One connection: waits for a head, answers it, sends, and so on in order, whatever its stream is.

@@ -1,5 +1,6 @@
 import CLinux
 import EventLoop
+import Streams
 import System
 
 /// Accepts TCP connections and hands each to the server as a stream.

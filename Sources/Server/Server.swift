@@ -2,6 +2,7 @@ import Content
 import EventLoop
 import HTTP
 import OpenPGP
+import Streams
 import System
 
 /// Serves the files of a Mau directory over any streams, within `Bounds`: docs/http.md says what it answers.

@@ -2,6 +2,7 @@ import CLinux
 import EventLoop
 import OpenPGP
 @testable import Server
+import Streams
 
 /// A stream without a carrier: the test is the peer.
 final class MemoryStream: Stream {

@@ -2,6 +2,7 @@ import JSON
 import System
 import Testing
 @testable import Server
+import Streams
 
 private func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n" }
 private func network(_ number: Int) -> Network { Network(prefix: UInt64(number), isIPv6: false) }

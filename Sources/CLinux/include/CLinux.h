@@ -152,6 +152,7 @@ void maud_tune_heap(void);                 /* one arena, small thresholds: befor
 /* ---- Memory (memory.c) ---- */
 /* Memory for secrets: locked (never swapped), left out of core dumps, between guard pages; NULL when it cannot be had. */
 void *maud_locked_allocate(size_t count);
+void *maud_locked_allocate_shared(size_t count);       /* a child that is forked later writes into the same memory */
 void maud_locked_free(void *memory, size_t count);     /* wipes it first; count as given to allocate */
 void maud_wipe(void *memory, size_t count);            /* zeros that no compiler leaves out */
 void maud_random(void *buffer, size_t count);          /* getrandom(2) */

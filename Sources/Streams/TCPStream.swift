@@ -60,7 +60,8 @@ public final class TCPStream: Stream {
 }
 
 extension Network {
-    init(_ address: maud_address) {
+    /// The network of an address that was accepted.
+    public init(_ address: maud_address) {
         isIPv6 = address.is_ipv6 != 0
         var prefix: UInt64 = 0
         withUnsafeBytes(of: address.octets) { octets in
