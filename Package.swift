@@ -29,9 +29,7 @@ let package = Package(
         // C, thin: the kernel and libc behind functions that Swift can import, and the worker thread.
         .target(name: "CLinux", dependencies: ["CSodium"], cSettings: c),
         // Mbed TLS with our patches, unpacked by `make mbedtls` (docs/building.md): the parts that the configuration uses.
-        .target(name: "MbedTLS", path: "third-party/mbedtls-source", exclude: [
-            "library/CMakeLists.txt", "library/Makefile", "3rdparty/p256-m/CMakeLists.txt", "3rdparty/p256-m/Makefile.inc", "3rdparty/p256-m/README.md",
-        ], sources: ["library", "3rdparty/p256-m"], publicHeadersPath: "include", cSettings: [
+        .target(name: "MbedTLS", path: "third-party/mbedtls-source", exclude: ["LICENSE", "version"], sources: ["library", "3rdparty/p256-m"], publicHeadersPath: "include", cSettings: [
             .headerSearchPath("library"), .headerSearchPath("3rdparty/p256-m"), .headerSearchPath("3rdparty/p256-m/p256-m"),
             .headerSearchPath("3rdparty/p256-m/p256-m/include"),
         ]),

@@ -102,6 +102,7 @@ done
 cp "$ours/external.h" "$directory/include/mbedtls/"
 cp "$ours/pk_ed25519.h" "$ours/psa_x25519.h" "$directory/library/"
 if [ "$part" != --whole ]; then
+  find "$directory" -type f ! -name '*.[ch]' ! -name LICENSE -delete # SwiftPM would ask what they are
   cp "$ours/mbedtls_config.h" "$directory/include/mbedtls/"
   cp "$ours/crypto_config.h" "$directory/include/psa/"
 fi

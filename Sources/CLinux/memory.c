@@ -1,7 +1,7 @@
 /* Memory for secrets, and random octets, from the kernel.
  *
  * libsodium has both, but its static library is one section an object: sodium_malloc or randombytes_buf bring core.o with
- * them, and that every primitive of libsodium, 150 KB of firmware. SHA-256 alone needs nothing but sodium_memzero. */
+ * them, and that every primitive of libsodium, 150 KB of firmware. SHA-256, Ed25519 and X25519 need three small functions. */
 #define _GNU_SOURCE 1
 #include "internal.h"
 #include <string.h>
@@ -35,8 +35,20 @@ void maud_locked_free(void *memory, size_t count) {
 }
 void maud_wipe(void *memory, size_t count) { explicit_bzero(memory, count); }
 
-/* libsodium's SHA-256 calls it; without this one the linker would take the object that drags in the rest. */
+/* libsodium's SHA-256 and Ed25519 call these; without them the linker would take the object that drags in the rest. */
 void sodium_memzero(void *const memory, const size_t count) { explicit_bzero(memory, count); }
+int sodium_memcmp(const void *const a, const void *const b, size_t count) {
+  const volatile unsigned char *x = a, *y = b;
+  unsigned char difference = 0;
+  for (size_t i = 0; i < count; i++) difference |= x[i] ^ y[i];
+  return difference ? -1 : 0;
+}
+int sodium_is_zero(const unsigned char *octets, const size_t count) {
+  const volatile unsigned char *x = octets;
+  unsigned char any = 0;
+  for (size_t i = 0; i < count; i++) any |= x[i];
+  return any == 0;
+}
 
 void maud_random(void *buffer, size_t count) {
   uint8_t *p = buffer;

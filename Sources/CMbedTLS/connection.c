@@ -107,7 +107,7 @@ int maud_tls_handshake(maud_tls_connection *connection) {
   mbedtls_ssl_context *ssl = &connection->ssl;
   int result = 0;
   connection->tls->current = connection;
-  while (result == 0 && !mbedtls_ssl_is_handshake_over(ssl)) {
+  while (result == 0 && ssl->state != MBEDTLS_SSL_HANDSHAKE_OVER) { /* beyond it are the states of tickets */
     result = mbedtls_ssl_handshake_step(ssl);
     /* A server that resumes goes past this state; in every other handshake it stops here. */
     if (ssl->state == MBEDTLS_SSL_CERTIFICATE_REQUEST) connection->saw_full_handshake = true;

@@ -26,14 +26,6 @@ int mbedtls_x25519_ext(unsigned char out[32], const unsigned char scalar[32], co
   return point ? crypto_scalarmult_curve25519(out, scalar, point) : crypto_scalarmult_curve25519_base(out, scalar);
 }
 
-/* libsodium's signatures call it; the object that has it drags in every primitive (see CLinux/memory.c). */
-int sodium_memcmp(const void *const a, const void *const b, size_t count) {
-  const volatile unsigned char *x = a, *y = b;
-  unsigned char difference = 0;
-  for (size_t i = 0; i < count; i++) difference |= x[i] ^ y[i];
-  return difference ? -1 : 0;
-}
-
 /* ---- Filling ---- */
 size_t maud_signing_key_size(void) { return sizeof(maud_signing_key); }
 bool maud_signing_key_is_set(const maud_signing_key *key) { return key->kind != KEY_NONE; }

@@ -75,6 +75,14 @@ int maud_certificate_fingerprint(const mbedtls_x509_crt *certificate, uint8_t fi
   return 0;
 }
 
+bool maud_tls_certificate_fingerprint(const uint8_t *octets, size_t count, uint8_t fingerprint[MAUD_FINGERPRINT]) {
+  mbedtls_x509_crt certificate;
+  mbedtls_x509_crt_init(&certificate);
+  bool good = mbedtls_x509_crt_parse_der_nocopy(&certificate, octets, count) == 0 && maud_certificate_fingerprint(&certificate, fingerprint) == 0;
+  mbedtls_x509_crt_free(&certificate);
+  return good;
+}
+
 /* Called for each certificate of the chain, before the peer has shown that it holds the key: only a candidate is noted. */
 int maud_verify_peer(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags) {
   maud_tls_connection *connection = ((maud_tls *)context)->current;

@@ -78,6 +78,14 @@ public final class SigningKey {
 
 extension Fingerprint {
     /// Takes the 20 octets that `write` puts down.
+    /// The key that a certificate (DER) stands for: its public key, created at NotBefore. Nil when that is no OpenPGP key of
+    /// version 4, Ed25519 or RSA. Says nothing about who holds the key.
+    public init?(ofCertificate certificate: [UInt8]) {
+        var isKnown = false
+        self.init(written: { isKnown = maud_tls_certificate_fingerprint(certificate, certificate.count, $0) })
+        if !isKnown { return nil }
+    }
+
     init?(written write: (UnsafeMutablePointer<UInt8>?) -> Void) {
         let octets = [UInt8](unsafeUninitializedCapacity: Fingerprint.count) { buffer, count in
             write(buffer.baseAddress)

@@ -77,6 +77,8 @@ struct maud_address { uint8_t octets[16]; uint16_t port; uint8_t is_ipv6; }; /* 
 int maud_listen(const char *address, uint16_t port, int backlog);
 int maud_local_port(int fd);
 int maud_accept(int fd, struct maud_address *peer);
+/* Begins to connect to a numeric address; the socket takes octets once it is connected, and fails when it cannot be. */
+int maud_connect(const char *address, uint16_t port);
 intptr_t maud_receive(int fd, void *buffer, size_t count);                 /* non-blocking */
 intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* non-blocking, no SIGPIPE */
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);

@@ -33,6 +33,9 @@ void maud_signing_key_fingerprint(const maud_signing_key *key, uint8_t fingerpri
 /* The signature of a certificate's body: pure Ed25519, or RSA PKCS #1 v1.5 with SHA-256. Its length, at most 512, or 0. */
 size_t maud_signing_key_sign_certificate(const maud_signing_key *key, const uint8_t *body, size_t count, uint8_t *signature);
 
+/* The fingerprint that a certificate in DER stands for; false when it stands for none. */
+bool maud_tls_certificate_fingerprint(const uint8_t *certificate, size_t count, uint8_t fingerprint[MAUD_FINGERPRINT]);
+
 /* ---- What all connections share (context.c) ---- */
 typedef struct maud_tls maud_tls;
 typedef struct maud_tls_connection maud_tls_connection;
