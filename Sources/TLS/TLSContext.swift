@@ -58,6 +58,9 @@ public final class TLSContext {
         scratch.deallocate()
     }
 
+    /// Lets tests say what time it is for tickets, in seconds since boot.
+    func setTicketClock(_ seconds: Int64) { maud_tls_set_clock(handle, seconds) }
+
     /// Tells `stream` soon that it is ready, after what else waits in this turn of the loop.
     func wake(_ stream: TLSStream) {
         guard !waiting.contains(where: { $0 === stream }) else { return }
