@@ -57,7 +57,7 @@ let package = Package(
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
     + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
 

@@ -34,6 +34,7 @@ maud_tls_connection *maud_tls_connect(maud_tls *tls, const uint8_t *expected, vo
   connection->tls = tls;
   connection->owner = owner;
   connection->is_client = expected != NULL;
+  connection->largest = MBEDTLS_SSL_IN_CONTENT_LEN; /* the handshake: rest after it */
   if (expected) memcpy(connection->expected, expected, MAUD_FINGERPRINT);
   mbedtls_ssl_init(&connection->ssl);
   mbedtls_ssl_set_bio(&connection->ssl, connection, send_to_carrier, receive_from_carrier, NULL);

@@ -8,6 +8,7 @@ import OpenPGP
 import Readings
 import Server
 import System
+import TLS
 
 /// A node while it runs: what it is made of, in the order it is started. It ends in the reverse order.
 final class RunningNode {
@@ -28,6 +29,8 @@ final class RunningNode {
     let server: Server
     let listener: Listener
     let address: ListenAddress
+    /// TLS; nil when the identity's key is of a kind that TLS cannot use.
+    let secure: SecureListener?
     let manager: ServiceManager
     let started: Int64
     private let state: String
@@ -57,8 +60,11 @@ final class RunningNode {
         // A child process opens the account, before there is a thread: this one never holds the passphrase or a secret key.
         do throws(GnuPGError) { home = try WorkingDirectory(runtime: options.runtime) } catch { throw CommandError(error.exitCode, error.description) }
         let keyPassphrase: LockedMemory?
+        let signingKey: SigningKey
+        do throws(SystemError) { signingKey = try SigningKey() } catch { throw CommandError("cannot lock memory for the key", error) }
         do throws(AccountError) {
-            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: options.passphraseFile), directory: home)
+            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: options.passphraseFile), directory: home,
+                                                          signingKey: signingKey)
         } catch { throw CommandError(error.exitCode, error.description) }
         do throws(SystemError) {
             signals = try check(maud_signals(), "sigaction")
@@ -89,6 +95,7 @@ final class RunningNode {
         do throws(SystemError) { listener = try Listener(address: address.address, port: address.port, server: server, loop: loop) } catch {
             throw CommandError("cannot serve on \(address.description(port: Int(address.port)))", error)
         }
+        secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
         manager = ServiceManager(loop: loop)
     }
 
@@ -119,7 +126,10 @@ final class RunningNode {
             let times = own.latestTimes(before: RunningNode.latestBelievableTime)
             clock.resume(latest: times.published, passed: times.passed)
         }
-        do throws(SystemError) { try listener.start() } catch { return fail(error) }
+        do throws(SystemError) {
+            try listener.start()
+            try secure?.listener.start()
+        } catch { return fail(error) }
         served = loop.now
         publications.publish { [unowned(unsafe) self] in announce() }
         backend.loadFriends()
@@ -130,7 +140,8 @@ final class RunningNode {
 
     /// What the node says of itself is up to date: whoever waits for us may come.
     private func announce() {
-        Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\n")
+        let https: Message = if let secure { " https=\(secure.description)" } else { "" }
+        Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
         var log = Log("ready")
         log.field("fingerprint", octets: account.fingerprint.hexadecimal)
         log.field("files", store.totals.files)
@@ -165,6 +176,7 @@ final class RunningNode {
         isEnding = true
         manager.stopping()
         listener.close()
+        secure?.close()
         server.close()
         sampler.stop()
         publisher.flush()

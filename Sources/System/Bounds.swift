@@ -39,6 +39,10 @@ public enum Bounds {
     public static let requestHeadSeconds = 10
     /// Seconds without progress before a stalled response, or an idle connection, is closed.
     public static let idleSeconds = 60
+    /// Seconds for a TLS handshake.
+    public static let handshakeSeconds = 10
+    /// TLS handshakes under way: with the connections, no more memory than that of 96 connections.
+    public static let handshakes = 32
     /// Connections beyond `connections` that are being told 503; one more is closed without a word.
     public static let refusedConnections = 8
     /// After a refusal: seconds and octets that are still read and dropped, so that closing does not destroy the answer

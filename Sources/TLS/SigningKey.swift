@@ -100,14 +100,4 @@ public enum SigningKeyError: Error {
     case unreadable(SecretKeyError)
     /// The public half is not the secret half's, or RSA of fewer than 2048 or more than 4096 bits.
     case inconsistent
-
-    /// One sentence for a person, without a full stop.
-    public var description: Message {
-        switch self {
-        case .unreadable(.isProtected): "the secret primary key has a passphrase of its own, or is not in the account: TLS cannot use it"
-        case .unreadable(.unsupported): "the primary key is neither Ed25519 nor RSA: TLS cannot use it"
-        case .unreadable(.damaged(let error)): "the secret key in the account \(error.description)"
-        case .inconsistent: "the halves of the primary key do not belong together, or it is RSA of less than 2048 or more than 4096 bits: TLS cannot use it"
-        }
-    }
 }
