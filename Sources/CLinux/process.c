@@ -171,7 +171,7 @@ void maud_tune_heap(void) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 16 * 1024);
   mallopt(M_TOP_PAD, 4 * 1024);
-  mallopt(M_MMAP_THRESHOLD, 16 * 1024); /* the buffers of TLS too: pages that nobody touched cost nothing, and closing gives all back */
+  mallopt(M_MMAP_THRESHOLD, 32 * 1024);
 }
 
 size_t maud_format_double(double value, void *text, size_t count) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "mbedtls/platform.h"
 #include "mbedtls/x509_crt.h"
 
 /* ---- The carrier ---- */
@@ -87,7 +88,7 @@ enum maud_tls_reason maud_tls_failure(const maud_tls_connection *connection) { r
 static void forget_certificate(mbedtls_ssl_session *session) {
   if (!session || !session->peer_cert) return;
   mbedtls_x509_crt_free(session->peer_cert);
-  free(session->peer_cert);
+  mbedtls_free(session->peer_cert);
   session->peer_cert = NULL;
 }
 static int handshake_is_over(maud_tls_connection *connection) {
@@ -150,7 +151,7 @@ bool maud_tls_finish(maud_tls_connection *connection) {
 }
 
 /* ---- Memory ---- */
-/* Gives back the whole pages of a buffer but its first: counters and a header lie there, records behind them. */
+/* Gives back the pages of a buffer but its first: counters and a header lie there, records behind them. */
 static void give_back(unsigned char *buffer, size_t count) {
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = ((uintptr_t)buffer + 64 + page - 1) & ~(page - 1);
   uintptr_t end = ((uintptr_t)buffer + count) & ~(page - 1);

@@ -7,6 +7,12 @@
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_PLATFORM_C
+#define MBEDTLS_PLATFORM_MEMORY
+#define MBEDTLS_PLATFORM_CALLOC_MACRO maud_tls_allocate
+#define MBEDTLS_PLATFORM_FREE_MACRO maud_tls_release
+#include <stddef.h>
+void *maud_tls_allocate(size_t count, size_t size);
+void maud_tls_release(void *memory);
 
 /* Ciphers: AES-128-GCM and ChaCha20-Poly1305, with SHA-256. */
 #define MBEDTLS_AES_C
@@ -72,7 +78,7 @@
 #define MBEDTLS_SSL_ALPN
 #define MBEDTLS_SSL_FIRST_CERTIFICATE_ONLY /* the others say nothing about who a peer is */
 #define MBEDTLS_SSL_SIGN_EXTERNAL /* the secret key stays where it is */
-/* Whole records both ways. The buffers are mapped, and pages that are not in use are given back (connection.c). */
+/* Whole records both ways. Pages of the buffers that hold nothing are given back (memory.c, connection.c). */
 #define MBEDTLS_SSL_IN_CONTENT_LEN 16384
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 16384
 #endif
