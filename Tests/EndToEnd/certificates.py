@@ -75,6 +75,21 @@ def make_certificate(key, created, name=None, public_key=None, years=100):
     return builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
 
 
+def fingerprint_of(certificate):
+    """The version 4 fingerprint that a certificate stands for: its key, created at NotBefore."""
+    def mpi(value):
+        return value.bit_length().to_bytes(2, "big") + value.to_bytes((value.bit_length() + 7) // 8, "big")
+    key = certificate.public_key()
+    created = int(certificate.not_valid_before_utc.timestamp()).to_bytes(4, "big")
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        octets = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        body = b"\x04" + created + b"\x16" + ED25519_CURVE + mpi(int.from_bytes(b"\x40" + octets, "big"))
+    else:
+        numbers = key.public_numbers()
+        body = b"\x04" + created + b"\x01" + mpi(numbers.n) + mpi(numbers.e)
+    return hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body).hexdigest()
+
+
 def forged(victim):
     """A throw-away key that claims somebody's fingerprint, and the victim's creation time too."""
     key = ed25519.Ed25519PrivateKey.generate()
@@ -86,11 +101,6 @@ def forged_chain(victim):
     key = ec.generate_private_key(ec.SECP256R1())
     chain = [make_certificate(key, victim.created, name=victim.fingerprint), victim.certificate()]
     return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain) + private_pem(key)
-
-
-def stolen(victim):
-    """The victim's certificate with another key: what a thief of the public certificate has."""
-    return victim.certificate().public_bytes(serialization.Encoding.PEM) + private_pem(ed25519.Ed25519PrivateKey.generate())
 
 
 def synthetic_export(seed, created):

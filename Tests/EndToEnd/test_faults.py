@@ -15,7 +15,7 @@ from harness import SIMULATOR, one_sentence, wait_until
 def refused(node, code, *arguments, **options):
     """`maud run` must end by itself with this code and one sentence, and leave nothing behind."""
     board = options.pop("board", node.board)
-    result = node.command("run", "--board", board, "--state", node.state, "--http", "127.0.0.1:0", *arguments, check=False, timeout=30, **options)
+    result = node.command("run", "--board", board, "--state", node.state, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", *arguments, check=False, timeout=30, **options)
     sentence = one_sentence(result, code)
     assert list(node.runtime.iterdir()) == [], "the working directory was left behind"
     return sentence
@@ -98,6 +98,9 @@ def test_a_port_in_use(node):
         other.listen()
         port = other.getsockname()[1]
         result = node.command("run", "--board", node.board, "--state", node.state, "--http", f"127.0.0.1:{port}", check=False, timeout=30)
+        assert str(port) in one_sentence(result, "unavailable")
+        result = node.command("run", "--board", node.board, "--state", node.state, "--http", "127.0.0.1:0", "--https", f"127.0.0.1:{port}", check=False,
+                              timeout=30)
         assert str(port) in one_sentence(result, "unavailable")
 
 
@@ -242,6 +245,6 @@ def test_status_of_a_node_that_does_not_run(node):
 
 
 def test_two_daemons_on_one_directory(running, tmp_path):
-    result = running.command("run", "--board", running.board, "--state", running.state, "--http", "127.0.0.1:0", check=False, timeout=30)
+    result = running.command("run", "--board", running.board, "--state", running.state, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", check=False, timeout=30)
     one_sentence(result, "temporary")
     running.fetch("device.json.pgp")
