@@ -155,6 +155,8 @@ public final class TLSStream: Stream, StreamOwner {
         guard state != .closed else { return }
         // Says goodbye when that costs no waiting: else a peer cannot tell our end from somebody's scissors.
         if state == .open, let connection { _ = maud_tls_finish(connection) }
+        // Octets that were not read would make a reset of the end, which takes the alert before it with it.
+        if state == .failed { drain() }
         state = .closed
         owner = nil
         completion = nil
@@ -163,6 +165,13 @@ public final class TLSStream: Stream, StreamOwner {
         connection = nil
         carrier.owner = nil
         carrier.close()
+    }
+
+    private func drain() {
+        carrier.finishSending()
+        for _ in 0..<Bounds.drainOctets / TLSContext.recordOctets {
+            guard case .octets = carrier.receive(into: context.scratch) else { return }
+        }
     }
 
     // MARK: The carrier

@@ -47,6 +47,19 @@ import Testing
         #expect(meeting.server.error != nil)
     }
 
+    /// Somebody's certificate, and a key of one's own to sign with.
+    @Test func certificateWithoutItsKey() throws {
+        let key = try signingKey("alice")
+        let thief = try TLSContext(key: key, protocols: [.http1], loop: loop)
+        try fixture("secret/gina.gpg").withUnsafeBytes { try key.fill(fromExport: $0) }
+        let asServer = try Meeting(server: thief, client: try context("carol"), expecting: fingerprint("alice"))
+        asServer.begin()
+        #expect(asServer.client.error != nil && asServer.client.stream.peerFingerprint == nil)
+        let asClient = try Meeting(server: try context("carol"), client: thief)
+        asClient.begin()
+        #expect(asClient.server.error != nil && asClient.server.stream.peerFingerprint == nil)
+    }
+
     @Test func http2IsPreferredWhereBothKnowIt() throws {
         let meeting = try Meeting(server: try context("alice", [.http2, .http1]), client: try context("gina", [.http2, .http1]))
         meeting.begin()
