@@ -45,6 +45,9 @@ public struct KeyDescription {
         encryptionKeyIDs = encryption
     }
 
+    /// Whether both have an encryption key of the same key id.
+    public func shares(_ other: KeyDescription) -> Bool { encryptionKeyIDs.contains { id in other.encryptionKeyIDs.contains(id) } }
+
     /// The key that signs content: the primary key when it can (the Go implementation compares the primary
     /// fingerprint with the signing key's), else the newest signing subkey.
     public var signingKey: Fingerprint? { canPrimarySign ? fingerprint : signingSubkey }

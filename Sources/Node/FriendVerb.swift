@@ -68,6 +68,7 @@ private enum FriendCommand {
         let friends = Friends(MauDirectory(session.root), gnupg: session.gnuPG, owner: session.account.fingerprint)
         switch self {
         case .add(let file, let group):
+            let friends = try session.friends()
             let key = try session.finish { friends.add(file, to: group, completion: $0) }
             try writeOutput(key.fingerprint.hexadecimal + [0x0A])
         case .list: try FriendCommand.list(try session.friends())

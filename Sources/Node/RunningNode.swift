@@ -22,6 +22,7 @@ final class RunningNode {
     let gnuPG: GnuPG
     let store: Store
     let friends: Friends
+    let rights: FriendRights
     let backend: NodeBackend
     let publisher: ReadingsPublisher
     let publications: Publications
@@ -84,6 +85,7 @@ final class RunningNode {
             store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: limits)
         } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
         friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
+        rights = FriendRights(friends: friends, account: account)
         backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint)
         publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend)
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
@@ -95,6 +97,7 @@ final class RunningNode {
         do throws(SystemError) { listener = try Listener(address: address.address, port: address.port, server: server, loop: loop) } catch {
             throw CommandError("cannot serve on \(address.description(port: Int(address.port)))", error)
         }
+        server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
         manager = ServiceManager(loop: loop)
     }

@@ -30,6 +30,8 @@ public enum Bounds {
 
     // Server
     public static let connections = 64
+    /// Of `connections`, kept for friends who have proven their key.
+    public static let connectionsForFriends = 8
     public static let connectionsPerAddress = 8
     /// A request head, in octets.
     public static let requestHead = 8 << 10

@@ -115,6 +115,40 @@ def synthetic_export(seed, created):
     return b"\xc5" + bytes([len(body)]) + body
 
 
+def packet(tag, body):
+    return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4, "big") + body
+
+
+def carrying_foreign_subkey(thief, victim_export):
+    """The public key of `thief` (Ed25519) with the victim's encryption subkey, bound by a good signature of the thief's primary key, as
+    anybody can make one."""
+    own = [(tag, body) for tag, body in packets(thief.export)]
+    primary = public_body(own[0][1], 16, 1)
+    foreign = next(body for tag, body in packets(victim_export) if tag == 7 and body[5] == 18)
+    subkey = public_body(foreign, 6 + 1 + foreign[6], 1)
+    subkey += foreign[len(subkey):len(subkey) + 4]  # the parameters of its key derivation
+    # What binds the thief's own subkey comes after it in the export: user id and self-signature are the first two.
+    out = packet(6, primary) + b"".join(packet(tag, body) for tag, body in own[1:3])
+    hashed = bytes([5, 2]) + (thief.created + 1).to_bytes(4, "big") + bytes([2, 27, 0x0C, 22, 33, 4]) + bytes.fromhex(thief.fingerprint)
+    start = bytes([4, 0x18, 22, 8]) + len(hashed).to_bytes(2, "big") + hashed
+    digest = hashlib.sha256(b"\x99" + len(primary).to_bytes(2, "big") + primary + b"\x99" + len(subkey).to_bytes(2, "big") + subkey
+                            + start + b"\x04\xff" + len(start).to_bytes(4, "big")).digest()
+    signature = thief.key.sign(digest)
+    unhashed = bytes([9, 16]) + bytes.fromhex(thief.fingerprint)[12:]
+    body = start + len(unhashed).to_bytes(2, "big") + unhashed + digest[:2]
+    for half in (signature[:32], signature[32:]):
+        value = int.from_bytes(half, "big")
+        body += value.bit_length().to_bytes(2, "big") + value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return out + packet(14, subkey) + packet(2, body)
+
+
+def public_body(body, position, integers):
+    """The public part of a secret key packet whose numbers begin at `position`."""
+    for _ in range(integers):
+        position += 2 + (int.from_bytes(body[position:position + 2], "big") + 7) // 8
+    return body[:position]
+
+
 def open_account(account, passphrase, home):
     """The secret key export in an account file, exactly, by gpg."""
     line = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", passphrase]
