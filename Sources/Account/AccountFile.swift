@@ -79,7 +79,7 @@ extension Account {
         let memory: LockedMemory
         do throws(SystemError) {
             memory = try LockedMemory(capacity: Bounds.keyFileSize)
-            if try !memory.fill(from: path) { throw SystemError(code: ErrorNumber.messageSize, call: "read", subject: path) }
+            if try !memory.fill(from: path) { throw SystemError.tooLarge(path, limit: Bounds.keyFileSize) }
         } catch { throw .system(error) }
         guard memory.withBytes({ SecretWorkshop.isEncryptedWithPassphrase($0) }) else { return memory }
         return try workshop.open(account: memory.withBytes { Array($0) }, passphrase: passphrase)

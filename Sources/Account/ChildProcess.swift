@@ -11,14 +11,13 @@ enum ChildProcess {
         _ = try check(maud_pipe(&reading, &writing), "pipe")
         let output = FileDescriptor(owning: reading)
         let parent = maud_process_id()
-        // Ctrl-C at the passphrase's prompt is the child's first: it ends with us, and the terminal must have its echo back by then.
-        maud_hold_keyboard_signals()
-        defer { maud_release_keyboard_signals() }
+        // What ends us at the passphrase's prompt is the child's first: the terminal must have its echo back by then.
+        maud_hold_signals()
         let pid = maud_fork()
         if pid == 0 {
             // It holds what the parent holds, locks too, and would go on with the secrets.
             maud_end_with_parent(parent)
-            maud_release_keyboard_signals()
+            maud_release_signals()
             maud_no_core()
             let result = body()
             let pipe = FileDescriptor(owning: writing)
@@ -26,8 +25,10 @@ enum ChildProcess {
             maud_exit(0)
         }
         _ = maud_close(writing)
+        if pid < 0 { maud_release_signals() }
         _ = try check(pid, "fork")
-        defer { _ = maud_wait(pid) }
+        maud_end_after_child(pid)
+        defer { _ = maud_wait_for_child(pid) }
         return try output.readToEnd(limit: limit)
     }
 }

@@ -47,15 +47,8 @@ public final class Friends {
 
     public func friend(_ fingerprint: Fingerprint) -> Friend? { all.first { $0.fingerprint == fingerprint } }
 
-    /// The friends in a group whose keys can be used.
-    public func members(of group: GroupName) -> [Fingerprint] {
-        all.filter { $0.groups.contains(group) && !$0.key.isRevoked && !$0.key.isExpired }.map { $0.fingerprint }
-    }
-
-    /// Whether a friend is in a group, with a key that can be used.
-    public func isMember(_ fingerprint: Fingerprint, of group: GroupName) -> Bool {
-        all.contains { $0.fingerprint == fingerprint && $0.groups.contains(group) && !$0.key.isRevoked && !$0.key.isExpired }
-    }
+    /// The friends in a group, those whose keys can no longer be used too.
+    public func members(of group: GroupName) -> [Friend] { all.filter { $0.groups.contains(group) } }
 
     /// Whether the friend's files are kept in sync: its directory is there.
     public func isFollowed(_ fingerprint: Fingerprint) -> Bool {

@@ -12,6 +12,8 @@ public struct Board: Sendable {
     public var model: String
     /// At most `Bounds.sensors`; names are unique among sensors and actuators.
     public var sensors: [Sensor]
+    /// Optional sensors whose source was not there at start: nothing reads them, but what they published is theirs.
+    public var absentSensors: [Sensor] = []
     /// At most `Bounds.actuators`.
     public var actuators: [Actuator]
     /// Octets that the node's own directory may take, versions included.

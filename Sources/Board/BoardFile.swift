@@ -102,7 +102,7 @@ extension Audience {
 extension Retention {
     /// All keys have defaults, and so has the whole.
     init(_ value: JSONValue?) throws(JSONError) {
-        self.init(count: 1000, days: 30, octets: 8_388_608)
+        self = .standard
         guard let object = try value?.object() else { return }
         try object.allow(["count", "days", "bytes"])
         count = Int(try object.integer("count", 1...9000, default: Int64(count)))

@@ -40,6 +40,9 @@ public struct Retention: Equatable, Sendable {
         self.days = days
         self.octets = octets
     }
+
+    /// What holds without `retention` in board.json, and for the batches of sensors that it does not name any more.
+    public static let standard = Retention(count: 1000, days: 30, octets: 8_388_608)
 }
 
 /// Where a reading comes from.

@@ -140,12 +140,15 @@ extension Board {
     /// Leaves out the optional sensors whose source is not there, with a line in the log for each. Call it once at start,
     /// before anything is made from the board.
     public mutating func leaveOutAbsentSensors(paths: SensorPaths = SensorPaths(), loop: EventLoop) {
+        var absent: [Sensor] = []
         sensors.removeAll { sensor in
             guard sensor.isOptional, !SensorReader(sensor, paths: paths, loop: loop).isPresent else { return false }
             var log = Log("sensor-absent")
             log.field("sensor", sensor.name)
             log.write()
+            absent.append(sensor)
             return true
         }
+        absentSensors = absent
     }
 }

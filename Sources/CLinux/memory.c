@@ -33,7 +33,6 @@ void maud_locked_free(void *memory, size_t count) {
   explicit_bzero(inside, inner);
   munmap(inside - page, inner + 2 * page);
 }
-void maud_wipe(void *memory, size_t count) { explicit_bzero(memory, count); }
 
 /* libsodium's SHA-256 and Ed25519 call these; without them the linker would take the object that drags in the rest. */
 void sodium_memzero(void *const memory, const size_t count) { explicit_bzero(memory, count); }

@@ -130,16 +130,6 @@ intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count) {
   if (ended_by) raise(ended_by); /* stopped and continued it goes on from here: with -EINTR, as nothing was read */
   return result;
 }
-static void keyboard_signals(int how) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGQUIT);
-  sigprocmask(how, &signals, NULL);
-}
-void maud_hold_keyboard_signals(void) { keyboard_signals(SIG_BLOCK); }
-void maud_release_keyboard_signals(void) { keyboard_signals(SIG_UNBLOCK); }
-
 static int write_text(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -errno;

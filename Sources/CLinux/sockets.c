@@ -18,6 +18,10 @@ static int bind_and_listen(int fd, const struct sockaddr *address, socklen_t len
   if (bind(fd, address, length) < 0 || listen(fd, backlog) < 0) { int e = errno; close(fd); return -e; }
   return fd;
 }
+int maud_is_address(const char *address) {
+  struct in6_addr any;
+  return inet_pton(AF_INET, address, &any) == 1 || inet_pton(AF_INET6, address, &any) == 1;
+}
 int maud_listen(const char *address, uint16_t port, int backlog) {
   FAULT("listen");
   struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -119,4 +123,5 @@ int maud_connect_unix_blocking(int directory, const char *name) {
   if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0) { int e = errno; close(fd); return -e; }
   return fd;
 }
+void maud_stop_listening(int fd) { shutdown(fd, SHUT_RD); }
 int maud_shutdown_write(int fd) { return RESULT(shutdown(fd, SHUT_WR)); }

@@ -41,10 +41,10 @@ bool maud_signing_key_set_ed25519(maud_signing_key *key, uint32_t creation_time,
   /* A signature with a public key that is not the seed's gives the seed away: this one leaves only when it verifies. */
   crypto_sign_ed25519_detached(signature, NULL, trial, sizeof trial, key->ed25519);
   bool good = crypto_sign_ed25519_verify_detached(signature, trial, sizeof trial, public_key) == 0;
-  maud_wipe(signature, sizeof signature);
+  mbedtls_platform_zeroize(signature, sizeof signature);
   key->creation_time = creation_time;
   key->kind = good ? KEY_ED25519 : KEY_NONE;
-  if (!good) maud_wipe(key->ed25519, sizeof key->ed25519);
+  if (!good) mbedtls_platform_zeroize(key->ed25519, sizeof key->ed25519);
   return good;
 }
 
@@ -74,7 +74,7 @@ bool maud_signing_key_set_rsa(maud_signing_key *key, uint32_t creation_time, str
   mbedtls_rsa_free(&rsa);
   key->creation_time = creation_time;
   key->kind = good ? KEY_RSA : KEY_NONE;
-  if (!good) maud_wipe(&key->rsa, sizeof key->rsa);
+  if (!good) mbedtls_platform_zeroize(&key->rsa, sizeof key->rsa);
   return good;
 }
 

@@ -29,7 +29,7 @@ static void change_keys(struct ticket_keys *keys, int64_t now) {
   }
   unsigned older = (keys->newest + 1) % TICKET_KEYS;
   if (keys->since[older] >= 0 && now - keys->since[older] >= 2 * TICKET_SECONDS) {
-    maud_wipe(keys->octets[older], TICKET_KEY);
+    mbedtls_platform_zeroize(keys->octets[older], TICKET_KEY);
     keys->since[older] = -1;
   }
 }

@@ -10,6 +10,8 @@ public enum ContentError: Error {
     case directoryFull(limit: Int)
     /// The file is larger than any may be.
     case tooLarge(limit: Int)
+    /// The name leaves no room for `.versions`, so the content that is there could not be kept.
+    case nameTooLong(FileName)
     /// The store has not read its directory yet, or was stopped.
     case notReady
     /// Too much is being written at once: try again when some of it is done.
@@ -39,6 +41,8 @@ public enum ContentError: Error {
         case .noSpace(let error): "no space left: \(error.description)"
         case .directoryFull(let limit): "the directory holds \(limit) files, as many as it may"
         case .tooLarge(let limit): "the file is larger than \(limit) octets"
+        case .nameTooLong(let name):
+            "the file is there and cannot be replaced: its name has \(name.octets.count) octets, and only \(Bounds.versionedNameLength) leave room for .versions, where its content would be kept"
         case .notReady: "the content store is not ready"
         case .busy: "too many files are being written at once"
         case .system(let error): error.description
@@ -50,6 +54,7 @@ public enum ContentError: Error {
         case .exists: .cannotCreate
         case .noSpace: .inputOutput
         case .directoryFull, .tooLarge: .dataError
+        case .nameTooLong: .cannotCreate
         case .notReady, .busy: .temporary
         case .system(let error): error.exitCode
         }

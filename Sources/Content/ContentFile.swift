@@ -18,6 +18,7 @@ public enum ContentFile {
         var status = maud_status()
         let path = name.description
         let isThere = maud_statat(maud_store_directory_descriptor(handle), path, false, &status) == 0
+        guard !isThere || !keepingVersions || name.keepsVersions else { throw .nameTooLong(name) }
         guard isThere || count < limits.files else { throw .directoryFull(limit: limits.files) }
         guard let job = job(handle, name, octets) else { throw .system(SystemError(code: ErrorNumber.noMemory, call: "malloc")) }
         defer { free(job) }

@@ -91,6 +91,16 @@ public final class Directory {
         }
     }
 
+    /// Calls `body` with files in the order of their names, octet by octet, from the first that is not before `first`, each with its
+    /// name (valid during the call), until it returns false.
+    public func forEachNamed(from first: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer, Entry) -> Bool) {
+        for position in files.position(first)..<files.count {
+            let index = files.record(named: position)
+            guard files[index].pointee.flags.contains(.listed) else { continue }
+            guard body(files.name(index), entry(index, in: files)) else { return }
+        }
+    }
+
     /// The latest modification time, and the latest time that the system's clock had when a file was written: a file published
     /// while the clock was unset has a modification time ahead of its change time, which is the kernel's own.
     ///
@@ -108,7 +118,7 @@ public final class Directory {
 
     func entry(_ index: UInt16, in table: Table) -> Entry {
         let record = table[index]
-        return Entry(size: record.pointee.size, modificationTime: record.pointee.modificationTime, sum: record.pointee.sum,
+        return Entry(size: record.pointee.size, modificationTime: record.pointee.modificationTime, isTimed: record.pointee.isTimed, sum: record.pointee.sum,
                      isPublic: record.pointee.audience == Audiences.everyone, recipients: audiences.recipients(record.pointee.audience),
                      index: index, isVersion: table === versions)
     }

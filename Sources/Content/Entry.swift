@@ -7,6 +7,9 @@ public struct Entry {
     public let size: Int64
     /// Nanoseconds since 1970.
     public let modificationTime: Int64
+    /// Whether that time is the clock's. It is not when the file was published while the clock was unset, until the clock becomes
+    /// set and the file gets another (docs/content.md, section 4).
+    public let isTimed: Bool
     /// The SHA-256 of the file: its `sum` in listings, its entity tag, its version's name.
     public let sum: SHA256Sum
     /// Whether anyone may see it: signed and not encrypted.

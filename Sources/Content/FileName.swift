@@ -48,6 +48,10 @@ public struct FileName: Equatable, Sendable {
         return isUTF8(name) ? nil : .notUTF8
     }
 
+    /// Whether there is room for `.versions` behind it. Without, an earlier content could not be kept, so what is published
+    /// under such a name stays as it is.
+    public var keepsVersions: Bool { octets.count <= Bounds.versionedNameLength }
+
     /// Whether the octets end so.
     static func hasSuffix(_ octets: UnsafeRawBufferPointer, _ suffix: StaticString) -> Bool {
         let count = suffix.utf8CodeUnitCount

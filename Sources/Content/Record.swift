@@ -46,6 +46,9 @@ struct Record {
         size == status.size && modificationTime == status.modification_time && inode == status.inode
     }
 
+    /// Whether the modification time is the clock's: one that is ahead of the kernel's change time was given while the clock was unset.
+    var isTimed: Bool { modificationTime <= changeTime.addingReportingOverflow(100_000_000).partialValue }
+
     mutating func set(_ status: maud_status) {
         size = status.size
         modificationTime = status.modification_time

@@ -72,6 +72,8 @@ public final class Store {
     var unsetSince: Int64?
     var isRestamping = false
     var restampIsWanted = false
+    /// Called when files have new modification times because the clock became set.
+    public var restamped: () -> Void = {}
     // IndexCache
     var changesSinceSave = 0
     var isSaving = false

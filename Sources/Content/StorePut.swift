@@ -15,6 +15,7 @@ extension Store {
         guard isReady, !isStopped, let directory = directory(own), directory.isScanned else { return completion(.failure(.notReady)) }
         guard octets.count <= Bounds.fileSize else { return completion(.failure(.tooLarge(limit: Bounds.fileSize))) }
         let known = name.octets.withUnsafeBytes { directory.files.find($0) }
+        guard known == nil || !keepingVersions || name.keepsVersions else { return completion(.failure(.nameTooLong(name))) }
         guard known != nil || directory.files.count + writesInFlight < limits.files else { return completion(.failure(.directoryFull(limit: limits.files))) }
         guard let job = ContentFile.job(directory.handle, name, octets) else {
             return completion(.failure(.system(SystemError(code: ErrorNumber.noMemory, call: "malloc"))))

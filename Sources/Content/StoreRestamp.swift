@@ -21,7 +21,7 @@ extension Store {
         var threshold = unsetSince
         for position in 0..<table.count {
             let record = table[table.record(named: position)]
-            if record.pointee.modificationTime > record.pointee.changeTime + 100_000_000 {
+            if !record.pointee.isTimed {
                 threshold = min(threshold ?? .max, record.pointee.modificationTime)
             }
         }
@@ -81,6 +81,7 @@ extension Store {
         }
         directory.generation += 1
         noteChange()
+        restamped()
         if job.pointee.outcome.error == 0 { unsetSince = nil; return }
         var log = Log("restamp-failed")
         log.field("error", SystemError(code: job.pointee.outcome.error, call: "utimensat").description)

@@ -115,12 +115,12 @@ public final class EventLoop {
         return worked
     }
 
-    /// Milliseconds until the next timer, rounded up so that no turn comes too early; -1 without one.
+    /// Milliseconds until the next timer, rounded up so that no turn comes too early, 24 days at most; -1 without one.
     private func timeout() -> Int32 {
         guard let timer = timers.last else { return -1 }
         let rest = timer.deadline - now
         if rest <= 0 { return 0 }
-        return Int32(min((rest + 999_999) / 1_000_000, 3_600_000))
+        return Int32(min((rest + 999_999) / 1_000_000, Int64(Int32.max)))
     }
 
     private typealias Events = InlineArray<16, (maud_event, UInt32)>

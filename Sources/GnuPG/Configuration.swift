@@ -47,6 +47,13 @@ enum Configuration {
 
         """
 
+    /// An empty trust database (GnuPG's doc/DETAILS: one version record). Nothing is looked up in it, but gpg wants one for a
+    /// key that has expired, and makes none when it only describes a file.
+    static var trustDatabase: [UInt8] {
+        // Type 1, "gpg", version 3, three marginals, one complete, depth 5; no records, no hash table.
+        [1, 0x67, 0x70, 0x67, 3, 3, 1, 5] + [UInt8](repeating: 0, count: 32)
+    }
+
     /// The text of gpg.conf.
     /// - Parameters:
     ///   - signingKey: fingerprint of the key that signs, in hexadecimal.

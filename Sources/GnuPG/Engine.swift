@@ -36,6 +36,7 @@ final class Engine {
         let program = try Engine.program()
         do throws(SystemError) {
             try Files.write(Array(Configuration.agent), to: "\(home)/gpg-agent.conf")
+            if try Files.status("\(home)/trustdb.gpg") == nil { try Files.write(Configuration.trustDatabase, to: "\(home)/trustdb.gpg") }
         } catch { throw .system(error) }
         guard Engine.isInitialized else { throw .unsupported }
         try require(gpgme_new(&context))

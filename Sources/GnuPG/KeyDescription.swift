@@ -48,6 +48,13 @@ public struct KeyDescription {
     /// Whether both have an encryption key of the same key id.
     public func shares(_ other: KeyDescription) -> Bool { encryptionKeyIDs.contains { id in other.encryptionKeyIDs.contains(id) } }
 
+    /// Why nothing can be encrypted to this key; nil when something can.
+    public var encryptionDefect: StaticString? {
+        if isRevoked { return "was revoked" }
+        if isExpired { return "has expired" }
+        return encryptionKeyIDs.isEmpty ? "has no encryption subkey that can be used" : nil
+    }
+
     /// The key that signs content: the primary key when it can (the Go implementation compares the primary
     /// fingerprint with the signing key's), else the newest signing subkey.
     public var signingKey: Fingerprint? { canPrimarySign ? fingerprint : signingSubkey }

@@ -13,6 +13,7 @@ public final class WorkingDirectory {
     private let lock: FileDescriptor
     private let owner: Int32
     private var exists = true
+    private var goesAtSignals = false
 
     private static let prefix: StaticString = "maud-"
     private static let lockName = "maud.lock"
@@ -90,6 +91,10 @@ public final class WorkingDirectory {
         }
     }
 
+    /// From now on a signal that ends this process (SIGINT, SIGQUIT, SIGTERM, SIGHUP) ends gpg and the agent and removes the
+    /// directory first, whatever the process is doing. For commands, and for a node until it handles signals itself.
+    public func removeAtSignals() { goesAtSignals = maud_remove_at_signals(base.rawValue, name) == 0 }
+
     /// Ends the agent and removes the directory. A forked child that only inherited this object removes nothing.
     deinit { remove() }
 
@@ -97,6 +102,7 @@ public final class WorkingDirectory {
     public func remove() {
         guard exists, owner == maud_process_id() else { return }
         exists = false
+        if goesAtSignals { maud_keep_at_signals() }
         WorkingDirectory.endAgent(in: base.rawValue, name)
         try? Files.removeTree(name, in: base.rawValue)
     }

@@ -24,7 +24,7 @@ extension CommandLineInterface {
                 throw CommandError(.usage, "an imported identity keeps its user id: --name and --email have no place with --import")
             }
             let passphrase = PassphraseSource.choose(file: invocation.value("--passphrase-file"), prompt: "New passphrase: ", isNew: file == nil)
-            let home = try Session.workingDirectory(invocation)
+            let home = try Session.workingDirectory(invocation.value("--runtime"))
             let clock = NodeClock(clock: SystemClock(), floor: maud_build_time() * nanosecondsPerSecond)
             let fingerprint: Fingerprint
             do throws(AccountError) {
@@ -52,7 +52,7 @@ extension CommandLineInterface {
             let mau = MauDirectory(try invocation.required("--root"))
             let old = PassphraseSource.choose(file: invocation.value("--passphrase-file"), prompt: "Present passphrase: ")
             let new: PassphraseSource = invocation.value("--new-passphrase-file").map { .file($0) } ?? .terminal(prompt: "New passphrase: ", isNew: true)
-            let home = try Session.workingDirectory(invocation)
+            let home = try Session.workingDirectory(invocation.value("--runtime"))
             do throws(AccountError) { try Account.changePassphrase(mau, old: old, new: new, directory: home) } catch { throw CommandError(error) }
         }
     }

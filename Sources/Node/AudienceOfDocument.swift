@@ -6,14 +6,13 @@ import System
 
 /// Reads back whom one of our own reading batches was for (docs/vocabulary.md): its chain continues only for the same audience.
 enum AudienceOfDocument {
-    /// The audience in `Audience.canonical` form; nil when the document has none that we would write.
-    static func canonical(_ document: [UInt8]) -> [UInt8]? {
-        guard let audience = try? read(document) else { return nil }
-        return audience.canonical
-    }
+    /// Nil when it is no batch of that chain, or has no audience that we would write.
+    static func audience(_ document: [UInt8], of name: BatchName) -> Audience? { (try? read(document, name)) ?? nil }
 
-    private static func read(_ document: [UInt8]) throws(JSONError) -> Audience? {
+    private static func read(_ document: [UInt8], _ name: BatchName) throws(JSONError) -> Audience? {
         let top = try JSONDocument(document, limit: Bounds.documentSize).top.object()
+        guard try top.required("@type").string().elementsEqual([UInt8]("ReadingBatch")),
+              try top.required("chain").string().elementsEqual(name.label.octets) else { return nil }
         let audience = try top.required("audience").object()
         let type = try audience.required("audienceType").string()
         if type.elementsEqual([UInt8]("public")) { return .everyone }

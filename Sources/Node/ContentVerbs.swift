@@ -21,17 +21,14 @@ extension CommandLineInterface {
             let name: FileName
             do throws(FileName.Defect) { name = try FileName(text) } catch { throw CommandError(.usage, "the name \(error.description)") }
             let content: [UInt8]
-            do throws(SystemError) { content = try Files.read(invocation.arguments[0], limit: Bounds.fileSize) } catch {
-                if error.code == ErrorNumber.messageSize { throw CommandError(.dataError, "the file has more than \(Bounds.fileSize >> 20) MiB") }
-                throw CommandError("cannot read the file", error)
-            }
+            do throws(SystemError) { content = try Files.read(invocation.arguments[0], limit: Bounds.fileSize) } catch { throw CommandError("cannot read the file", error) }
             let session = try Session(invocation)
             resumeClock(session)
             let recipients = try recipients(invocation, session)
             let message = try session.finish { session.gnuPG.sign(content, recipients: recipients, completion: $0) }
             do throws(ContentError) {
                 try ContentFile.write(root: session.root, own: session.account.fingerprint, name: name, octets: message.octets, keepingVersions: true, clock: session.clock)
-            } catch { throw CommandError(error.exitCode, error.description) }
+            } catch { throw CommandError(error) }
         }
     }
 
@@ -44,17 +41,37 @@ extension CommandLineInterface {
         let friends = try session.friends()
         for name in names {
             if let fingerprint = Fingerprint(name) {
-                guard fingerprint == session.account.fingerprint || friends.friend(fingerprint) != nil else {
-                    throw CommandError(.dataError, "\(fingerprint.hexadecimal) is no friend")
-                }
+                if fingerprint == session.account.fingerprint { continue }
+                guard let friend = friends.friend(fingerprint) else { throw CommandError(.dataError, "\(fingerprint.hexadecimal) is no friend") }
+                if let defect = defect(friend.key) { throw CommandError(.dataError, defect) }
                 recipients.append(fingerprint)
             } else {
-                let members = GroupName(name).map { friends.members(of: $0) } ?? []
-                if members.isEmpty { throw CommandError(.dataError, "\(printable(name)) is neither a fingerprint nor a group with members") }
-                recipients += members
+                recipients += try members(of: name, friends)
             }
         }
         return recipients
+    }
+
+    /// The members of a group that can be encrypted to. The others are named and left out, as they are from readings: one old
+    /// key must not keep a file from everyone else.
+    @inline(never)
+    private static func members(of name: String, _ friends: Friends) throws(CommandError) -> [Fingerprint] {
+        let members = GroupName(name).map { friends.members(of: $0) } ?? []
+        if members.isEmpty { throw CommandError(.dataError, "\(printable(name)) is neither a fingerprint nor a group with members") }
+        var usable: [Fingerprint] = []
+        for member in members {
+            guard let defect = defect(member.key) else { usable.append(member.fingerprint); continue }
+            if members.count == 1 { throw CommandError(.dataError, defect) }
+            Output.standardError("maud: \(defect), and is left out\n" as Message)
+        }
+        if usable.isEmpty { throw CommandError(.dataError, "nobody in \(printable(name)) can be encrypted to") }
+        return usable
+    }
+
+    /// Whose key cannot be encrypted to, and why; nil when it can.
+    @inline(never)
+    static func defect(_ key: KeyDescription) -> Message? {
+        key.encryptionDefect.map { "nothing can be encrypted to \(key.fingerprint.hexadecimal) (\(printable(key.userID))): the key \($0)" }
     }
 
     /// Takes over from the own directory which times were used and have passed (see `Directory.latestTimes`).

@@ -57,10 +57,7 @@ private enum FriendCommand {
     }
 
     private static func keyFile(_ path: String) throws(CommandError) -> [UInt8] {
-        do throws(SystemError) { return try Files.read(path, limit: Bounds.keyFileSize) } catch {
-            if error.code == ErrorNumber.messageSize { throw CommandError(AccountError.notOneKey) }
-            throw CommandError("cannot read the key file", error)
-        }
+        do throws(SystemError) { return try Files.read(path, limit: Bounds.keyFileSize) } catch { throw CommandError("cannot read the key file", error) }
     }
 
     func run(_ invocation: Invocation) throws(CommandError) {
@@ -70,6 +67,8 @@ private enum FriendCommand {
         case .add(let file, let group):
             let friends = try session.friends()
             let key = try session.finish { friends.add(file, to: group, completion: $0) }
+            // It may still sign what others read; a controller's answers and a viewer's files are encrypted.
+            if let defect = CommandLineInterface.defect(key) { Output.standardError("maud: \(defect)\n" as Message) }
             try writeOutput(key.fingerprint.hexadecimal + [0x0A])
         case .list: try FriendCommand.list(try session.friends())
         case .remove(let fingerprint, let group):

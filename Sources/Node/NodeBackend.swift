@@ -1,6 +1,7 @@
 import Account
 import Board
 import Content
+import EventLoop
 import GnuPG
 import JSON
 import OpenPGP
@@ -14,19 +15,26 @@ final class NodeBackend: PublishingBackend {
     private let gnuPG: GnuPG
     private let friends: Friends
     private let account: Fingerprint
+    private let loop: EventLoop
     private var friendsAreLoaded = false
+    private var retry: Timer?
+    /// Called each time the friends have been read.
+    var friendsLoaded: () -> Void = {}
 
-    init(clock: NodeClock, store: Store, gnuPG: GnuPG, friends: Friends, account: Fingerprint) {
+    init(clock: NodeClock, store: Store, gnuPG: GnuPG, friends: Friends, account: Fingerprint, loop: EventLoop) {
         self.clock = clock
         self.store = store
         self.gnuPG = gnuPG
         self.friends = friends
         self.account = account
+        self.loop = loop
     }
 
     /// Reads the friends' keys again. Private readings wait until the first time is over; public ones do not.
     func loadFriends() {
         friends.load { [unowned(unsafe) self] result in
+            // Nobody must lose readings because gpg had too much to do, or because `.mau` changed while it was being read.
+            if case .failure(.gnupg(.busy)) = result { return loadFriendsLater() }
             friendsAreLoaded = true
             if case .failure(let error) = result {
                 var log = Log("friends-not-loaded")
@@ -39,7 +47,14 @@ final class NodeBackend: PublishingBackend {
                 log.field("reason", odd.reason)
                 log.write()
             }
+            friendsLoaded()
         }
+    }
+
+    private func loadFriendsLater() {
+        let timer = retry ?? Timer { [unowned(unsafe) self] in loadFriends() }
+        retry = timer
+        loop.schedule(timer, after: nanosecondsPerSecond)
     }
 
     // MARK: What is stored
@@ -51,27 +66,41 @@ final class NodeBackend: PublishingBackend {
 
     private func entry(_ name: [UInt8]) -> Entry? { name.withUnsafeBytes { own?.entry($0) } }
 
-    func stored(_ name: [UInt8]) -> StoredBatch? {
-        guard let entry = entry(name) else { return nil }
-        return StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, sum: entry.sum)
+    func forEachStored(from first: [UInt8], _ body: (UnsafeRawBufferPointer, StoredBatch) -> Bool) {
+        first.withUnsafeBytes { own?.forEachNamed(from: $0) { body($0, NodeBackend.batch($1)) } }
     }
 
-    func forEachStored(_ body: ([UInt8], StoredBatch) -> Void) {
-        own?.forEach { name, entry in
-            body(Array(name), StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, sum: entry.sum))
-            return true
+    private static func batch(_ entry: Entry) -> StoredBatch {
+        StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, isTimed: entry.isTimed, sum: entry.sum)
+    }
+
+    /// A public batch needs no gpg to be read.
+    func audience(ofBatch name: BatchName, completion: @escaping (BatchAudience) -> Void) {
+        guard let entry = entry(name.octets) else { return completion(.later) }
+        guard entry.size <= Int64(Bounds.documentSize) else { return completion(.foreign) }
+        let told: ([UInt8]) -> BatchAudience = { content in AudienceOfDocument.audience(content, of: name).map { .told($0) } ?? .foreign }
+        if entry.isPublic {
+            guard own?.openFile(entry) != nil else { return completion(.later) }
+            return completion(publicContent(name.octets).map(told) ?? .foreign)
+        }
+        guard let message = read(entry) else { return completion(.later) }
+        gnuPG.open(message, limit: Bounds.documentSize) { [unowned(unsafe) self] result in
+            switch result {
+            case .success(let opened): completion(opened.signer == account ? told(opened.content) : .foreign)
+            case .failure(.busy), .failure(.timedOut), .failure(.system): completion(.later)
+            case .failure(.notSigned), .failure(.badSignature), .failure(.severalSignatures), .failure(.unknownSigner): completion(.foreign)
+            case .failure: completion(friendsAreLoaded ? .unreadable(recipients: recipients(of: entry)) : .later)
+            }
         }
     }
 
-    /// A public batch needs no gpg: its audience is everyone. A private one is opened to read its `audience`.
-    func audience(ofBatch name: [UInt8], completion: @escaping ([UInt8]?) -> Void) {
-        guard let entry = entry(name) else { return completion(nil) }
-        if entry.isPublic { return completion(Audience.everyone.canonical) }
-        guard let message = read(entry) else { return completion(nil) }
-        gnuPG.open(message, limit: Bounds.documentSize) { result in
-            guard case .success(let opened) = result else { return completion(nil) }
-            completion(AudienceOfDocument.canonical(opened.content))
+    /// The account, and the friends among those whom a file is encrypted to.
+    private func recipients(of entry: Entry) -> [Fingerprint] {
+        var recipients = [account]
+        for friend in friends.all where entry.recipients.contains(where: { friend.key.encryptionKeyIDs.contains($0) }) {
+            recipients.append(friend.fingerprint)
         }
+        return recipients
     }
 
     private func read(_ entry: Entry) -> [UInt8]? {
@@ -95,16 +124,13 @@ final class NodeBackend: PublishingBackend {
         switch audience {
         case .everyone: []
         case .group(let name): [account] + usable(GroupName(name).map { friends.members(of: $0) } ?? [])
-        case .fingerprints(let fingerprints): [account] + usable(fingerprints)
+        case .fingerprints(let fingerprints): [account] + usable(fingerprints.compactMap { friends.friend($0) })
         }
     }
 
     /// Friends whose key can be encrypted to now: one that expired or was revoked must not keep the others from their readings.
-    private func usable(_ fingerprints: [Fingerprint]) -> [Fingerprint] {
-        fingerprints.filter { fingerprint in
-            guard let key = friends.friend(fingerprint)?.key else { return false }
-            return !key.isExpired && !key.isRevoked && !key.encryptionKeyIDs.isEmpty
-        }
+    private func usable(_ friends: [Friend]) -> [Fingerprint] {
+        friends.filter { $0.key.encryptionDefect == nil }.map { $0.fingerprint }
     }
 
     func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
@@ -123,7 +149,7 @@ final class NodeBackend: PublishingBackend {
         store.put(fileName, message, keepingVersions: replacing, exclusive: !replacing) { result in
             switch result {
             case .success(let entry):
-                completion(.success(StoredBatch(octets: entry.size, modificationTime: entry.modificationTime, sum: entry.sum)))
+                completion(.success(NodeBackend.batch(entry)))
             case .failure(let error): completion(.failure(NodeBackend.failure(error)))
             }
         }
@@ -140,7 +166,7 @@ final class NodeBackend: PublishingBackend {
         case .noSpace, .directoryFull: .noSpace
         case .exists: .exists
         case .busy, .notReady: .busy
-        case .tooLarge, .system: .failed(error.description)
+        case .tooLarge, .nameTooLong, .system: .failed(error.description)
         }
     }
 }

@@ -50,23 +50,16 @@ final class RunningNode {
         maud_tune_heap()
         var board: Board
         do throws(BoardError) { board = try Board.load(path: options.boardFile) } catch { throw CommandError(error.exitCode, error.description) }
-        root = options.root
-        state = options.state
-        address = options.http
+        (root, state, address) = (options.root, options.state, options.http)
         rootLock = try RootLock.take(root)
         try RootLock.checkWritable(root)
         try StateDirectory.create(state)
         let system = SystemClock()
         started = system.sinceBoot
-        // A child process opens the account, before there is a thread: this one never holds the passphrase or a secret key.
-        do throws(GnuPGError) { home = try WorkingDirectory(runtime: options.runtime) } catch { throw CommandError(error.exitCode, error.description) }
-        let keyPassphrase: LockedMemory?
         let signingKey: SigningKey
         do throws(SystemError) { signingKey = try SigningKey() } catch { throw CommandError("cannot lock memory for the key", error) }
-        do throws(AccountError) {
-            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: options.passphraseFile), directory: home,
-                                                          signingKey: signingKey)
-        } catch { throw CommandError(error.exitCode, error.description) }
+        let unlocked = try UnlockedHome(root: root, passphraseFile: options.passphraseFile, runtime: options.runtime, signingKey: signingKey)
+        (home, account, clock) = (unlocked.directory, unlocked.account, unlocked.clock(system))
         do throws(SystemError) {
             signals = try check(maud_signals(), "sigaction")
             loop = try EventLoop(clock: system)
@@ -74,32 +67,38 @@ final class RunningNode {
         } catch { throw CommandError("cannot start", error) }
         board.leaveOutAbsentSensors(loop: loop)
         self.board = board
-        clock = NodeClock(clock: system, floor: max(account.creationTime, maud_build_time()) * nanosecondsPerSecond)
-        do throws(GnuPGError) { gnuPG = try GnuPG(home: home.path, loop: loop, clock: clock) } catch { throw CommandError(error.exitCode, error.description) }
-        gnuPG.account = account.key
-        gnuPG.keyPassphrase = keyPassphrase
-        var limits = Store.Limits()
-        limits.versionCount = board.versionCount
-        limits.versionOctets = board.versionOctets
+        gnuPG = try unlocked.gnuPG(loop: loop, clock: clock)
         do throws(ContentError) {
-            store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: limits)
+            store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: RunningNode.limits(board))
         } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
         friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
         rights = FriendRights(friends: friends, account: account)
-        backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint)
-        publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend)
+        backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint, loop: loop)
+        publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend, loop: loop)
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
-        sampler = SensorSampler(sensors: board.sensors, loop: loop, worker: worker, clock: system) { [publisher, clock] reading in
-            publisher.record(sensor: reading.sensor, Reading(result: reading.result.mapError { $0.fault }, time: clock.state == .set ? reading.realtime : nil,
-                                                             sinceBoot: reading.sinceBoot))
-        }
+        sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
         server = Server(store: store, clock: clock, loop: loop)
-        do throws(SystemError) { listener = try Listener(address: address.address, port: address.port, server: server, loop: loop) } catch {
-            throw CommandError("cannot serve on \(address.description(port: Int(address.port)))", error)
-        }
+        listener = try address.listen(server: server, loop: loop)
         server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
         manager = ServiceManager(loop: loop)
+    }
+
+    /// What board.json says of versions.
+    private static func limits(_ board: Board) -> Store.Limits {
+        var limits = Store.Limits()
+        limits.versionCount = board.versionCount
+        limits.versionOctets = board.versionOctets
+        return limits
+    }
+
+    /// The sensors' readings go to the publisher; while the clock is unset without a time.
+    private static func sampler(_ board: Board, loop: EventLoop, worker: Worker, clock: NodeClock, system: SystemClock,
+                                publisher: ReadingsPublisher) -> SensorSampler {
+        SensorSampler(sensors: board.sensors, loop: loop, worker: worker, clock: system) { reading in
+            publisher.record(sensor: reading.sensor, Reading(result: reading.result.mapError { $0.fault }, time: clock.state == .set ? reading.realtime : nil,
+                                                             sinceBoot: reading.sinceBoot))
+        }
     }
 
     /// Serves until SIGTERM or SIGINT, then publishes what is pending and ends.
@@ -135,7 +134,9 @@ final class RunningNode {
         } catch { return fail(error) }
         served = loop.now
         publications.publish { [unowned(unsafe) self] in announce() }
+        backend.friendsLoaded = { [publisher] in publisher.friendsAreLoaded() }
         backend.loadFriends()
+        store.restamped = { [publisher] in publisher.clockChanged() }
         publisher.start()
         sampler.start()
         manager.ready()
@@ -162,6 +163,7 @@ final class RunningNode {
 
     private func clockChanged() {
         if clock.state == .set { store.restamp() }
+        publisher.clockChanged()
     }
 
     /// SIGTERM and SIGINT end the node in order; a second one ends it at once.
@@ -174,18 +176,19 @@ final class RunningNode {
         }
     }
 
-    /// No more requests and readings; what was read is published, for five seconds at most.
+    /// No more requests and readings; responses on their way are sent (`Server.finish`), what was read is published, for five
+    /// seconds at most.
     private func beginEnding() {
         isEnding = true
         manager.stopping()
         listener.close()
         secure?.close()
-        server.close()
+        server.finish()
         sampler.stop()
         publisher.flush()
         let deadline = loop.now + 5 * nanosecondsPerSecond
         let timer = Timer { [unowned(unsafe) self] in
-            if publisher.isIdle || loop.now >= deadline { return loop.stop() }
+            if publisher.isIdle && server.openConnections == 0 || loop.now >= deadline { return loop.stop() }
             if let ending { loop.schedule(ending, after: 20_000_000) }
         }
         ending = timer
@@ -193,6 +196,7 @@ final class RunningNode {
     }
 
     private func end() {
+        server.close()
         statusSocket?.close()
         friendsWatch?.close()
         clockWatch?.close()

@@ -24,9 +24,9 @@ final class SecureListener {
         }
         do throws(SystemError) {
             context = try TLSContext(key: key, protocols: [.http1], loop: loop)
-            handshakes = Handshakes(context: context, server: server, loop: loop)
-            listener = try Listener(address: address.address, port: address.port, server: server, handshakes: handshakes, loop: loop)
-        } catch { throw CommandError("cannot serve on \(address.description(port: Int(address.port)))", error) }
+        } catch { throw CommandError("cannot prepare TLS", error) }
+        handshakes = Handshakes(context: context, server: server, loop: loop)
+        listener = try address.listen(server: server, handshakes: handshakes, loop: loop)
     }
 
     /// ADDR:PORT that was really bound.

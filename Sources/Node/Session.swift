@@ -1,9 +1,11 @@
 import Account
 import CLinux
+import Content
 import EventLoop
 import GnuPG
 import OpenPGP
 import System
+import TLS
 
 /// An unlocked account for one command: its own working directory, its own gpg, gone when the command ends.
 final class Session {
@@ -17,24 +19,26 @@ final class Session {
     /// Unlocks the account that `--root`, `--passphrase-file` and `--runtime` name.
     init(_ invocation: Invocation) throws(CommandError) {
         root = try invocation.required("--root")
-        home = try Session.workingDirectory(invocation)
-        let keyPassphrase: LockedMemory?
-        do throws(AccountError) {
-            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: invocation.value("--passphrase-file")), directory: home)
-        } catch { throw CommandError(error) }
-        clock = NodeClock(clock: SystemClock(), floor: max(account.creationTime, maud_build_time()) * nanosecondsPerSecond)
+        let unlocked = try UnlockedHome(root: root, passphraseFile: invocation.value("--passphrase-file"), runtime: invocation.value("--runtime"))
+        home = unlocked.directory
+        account = unlocked.account
         do throws(SystemError) { loop = try EventLoop(clock: SystemClock()) } catch { throw CommandError("cannot start", error) }
-        do throws(GnuPGError) { gnuPG = try GnuPG(home: home.path, loop: loop, clock: clock) } catch { throw CommandError(error) }
-        gnuPG.account = account.key
-        gnuPG.keyPassphrase = keyPassphrase
+        clock = unlocked.clock(SystemClock())
+        gnuPG = try unlocked.gnuPG(loop: loop, clock: clock)
     }
 
-    /// GnuPG's directory in memory for this command.
-    static func workingDirectory(_ invocation: Invocation) throws(CommandError) -> WorkingDirectory {
-        do throws(GnuPGError) { return try WorkingDirectory(runtime: invocation.value("--runtime")) } catch { throw CommandError(error) }
+    /// GnuPG's directory in memory for this command; it goes with the command, also when a signal ends it.
+    @inline(never)
+    static func workingDirectory(_ runtime: String?) throws(CommandError) -> WorkingDirectory {
+        do throws(GnuPGError) {
+            let directory = try WorkingDirectory(runtime: runtime)
+            directory.removeAtSignals()
+            return directory
+        } catch { throw CommandError(error) }
     }
 
-    /// The friends, their keys imported. What lies in `.mau` and is no friend's key is told on standard error.
+    /// The friends, their keys imported. What lies in `.mau` and is no friend's key is told on standard error: someone may be
+    /// missing. So every verb does that reads the friends' keys, and no other.
     func friends() throws(CommandError) -> Friends {
         let friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
         _ = try finish { friends.load(completion: $0) }
@@ -62,8 +66,39 @@ final class Session {
     }
 }
 
+/// GnuPG's working directory with the account's keys in it. A child process opened the account: this one never held the
+/// passphrase or a secret key but the one to sign handshakes with, if asked for. To be made before there is a thread.
+struct UnlockedHome {
+    let directory: WorkingDirectory
+    let account: UnlockedAccount
+    private let keyPassphrase: LockedMemory?
+
+    @inline(never)
+    init(root: String, passphraseFile: String?, runtime: String?, signingKey: SigningKey? = nil) throws(CommandError) {
+        directory = try Session.workingDirectory(runtime)
+        do throws(AccountError) {
+            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: passphraseFile), directory: directory,
+                                                          signingKey: signingKey)
+        } catch { throw CommandError(error) }
+    }
+
+    /// No time is before the key's creation and the build.
+    func clock(_ clock: SystemClock) -> NodeClock { NodeClock(clock: clock, floor: max(account.creationTime, maud_build_time()) * nanosecondsPerSecond) }
+
+    @inline(never)
+    func gnuPG(loop: EventLoop, clock: NodeClock) throws(CommandError) -> GnuPG {
+        do throws(GnuPGError) {
+            let gnuPG = try GnuPG(home: directory.path, loop: loop, clock: clock)
+            gnuPG.account = account.key
+            gnuPG.keyPassphrase = keyPassphrase
+            return gnuPG
+        } catch { throw CommandError(error) }
+    }
+}
+
 extension CommandError {
     init(_ error: AccountError) { self.init(error.exitCode, error.description) }
+    init(_ error: ContentError) { self.init(error.exitCode, error.description) }
     init(_ error: GnuPGError) { self.init(error.exitCode, error.description) }
 }
 

@@ -16,7 +16,25 @@ public struct ChainLabel: Equatable, Sendable {
         octets = Array(sensor.utf8) + [0x2E] + SHA256Sum(of: audience).hexadecimal.prefix(8)
     }
 
-    init(octets: ArraySlice<UInt8>) { self.octets = Array(octets) }
+    init(_ octets: UnsafeRawBufferPointer) { self.octets = Array(octets) }
+
+    /// The name of the sensor.
+    var sensor: ArraySlice<UInt8> { octets.prefix { $0 != 0x2E } }
+
+    /// Whether octets are such a label: what is named otherwise is no chain of ours.
+    static func isLabel(_ octets: UnsafeRawBufferPointer) -> Bool {
+        var dot: Int?
+        for (index, octet) in octets.enumerated() {
+            switch octet {
+            case 0x30...0x39, 0x61...0x66: break
+            case 0x2D, 0x67...0x7A: if dot != nil { return false }
+            case 0x2E: if dot != nil { return false } else { dot = index }
+            default: return false
+            }
+        }
+        guard let dot else { return octets.count > 0 }
+        return dot > 0 && octets.count == dot + 9
+    }
 }
 
 /// The name of a batch: `r-<chain>-<sequence, 12 digits>.json.pgp`.
@@ -26,6 +44,7 @@ public struct BatchName: Equatable, Sendable {
     public let sequence: UInt64
 
     static let digits = 12
+    private static let suffix: StaticString = ".json.pgp"
 
     public init(label: ChainLabel, sequence: UInt64) {
         self.label = label
@@ -34,19 +53,24 @@ public struct BatchName: Equatable, Sendable {
 
     /// Parses a file name; nil when it is not a batch's.
     public init?(_ name: some Collection<UInt8>) {
-        let octets = Array(name)
-        let suffix = Array<UInt8>(".json.pgp")
-        guard octets.count > 2 + 1 + BatchName.digits + suffix.count, octets[0] == 0x72, octets[1] == 0x2D,
-              octets.suffix(suffix.count).elementsEqual(suffix) else { return nil }
-        let dash = octets.count - suffix.count - BatchName.digits - 1
-        guard octets[dash] == 0x2D, dash > 2 else { return nil }
+        let found = Array(name).withUnsafeBytes { octets in BatchName.parts(octets).map { BatchName(label: ChainLabel($0.label), sequence: $0.sequence) } }
+        guard let found else { return nil }
+        self = found
+    }
+
+    /// The same without a copy; the label is a part of `name`.
+    static func parts(_ name: UnsafeRawBufferPointer) -> (label: UnsafeRawBufferPointer, sequence: UInt64)? {
+        let end = name.count - suffix.utf8CodeUnitCount, dash = end - digits - 1
+        guard dash > 2, name[0] == 0x72, name[1] == 0x2D, name[dash] == 0x2D else { return nil }
+        for index in end..<name.count where name[index] != suffix.utf8Start[index - end] { return nil }
         var sequence: UInt64 = 0
-        for digit in octets[(dash + 1)..<(octets.count - suffix.count)] {
-            guard digit >= 0x30, digit <= 0x39 else { return nil }
-            sequence = sequence * 10 + UInt64(digit - 0x30)
+        for index in (dash + 1)..<end {
+            guard name[index] >= 0x30, name[index] <= 0x39 else { return nil }
+            sequence = sequence * 10 + UInt64(name[index] - 0x30)
         }
-        guard sequence > 0 else { return nil }
-        self.init(label: ChainLabel(octets: octets[2..<dash]), sequence: sequence)
+        let label = UnsafeRawBufferPointer(rebasing: name[2..<dash])
+        guard sequence > 0, ChainLabel.isLabel(label) else { return nil }
+        return (label, sequence)
     }
 
     /// The octets of the file name.
@@ -55,7 +79,7 @@ public struct BatchName: Equatable, Sendable {
         out.append(contentsOf: label.octets)
         out.append(0x2D)
         out.append(decimal: sequence, width: BatchName.digits)
-        out.append(".json.pgp")
+        out.append(BatchName.suffix)
         return out
     }
 }

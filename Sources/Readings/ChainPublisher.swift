@@ -7,7 +7,7 @@ import System
 /// published (a full disk, a read-only one, gpg failing) stays in memory and is tried again with the next reading;
 /// beyond two batches and 16 readings the oldest are dropped and counted.
 final class ChainPublisher {
-    private enum Phase { case unresolved, idle, signing, storing }
+    private enum Phase { case idle, signing, storing }
 
     /// A signed batch that is not stored yet: its octets stay the same however often storing is tried.
     private struct Signed {
@@ -17,27 +17,25 @@ final class ChainPublisher {
     }
 
     let sensor: Sensor
-    private let index: Int
     private unowned(unsafe) let publisher: ReadingsPublisher
-    private(set) var label: ChainLabel
-    var position = ChainPosition()
+    /// Nil until it is known where the chain stands.
+    private(set) var chain: Chain?
     private var pending: [Reading] = []
     private var lastKept: Result<Int64, Fault>?
-    private var phase = Phase.unresolved
+    private var phase = Phase.idle
     private var signed: Signed?
     /// Readings at the front of `pending` that are being signed.
     private var underWay = 0
+    /// The latest sequence whose name somebody else has taken.
+    private var taken: UInt64 = 0
 
-    init(sensor: Sensor, index: Int, publisher: ReadingsPublisher) {
+    init(sensor: Sensor, publisher: ReadingsPublisher) {
         self.sensor = sensor
-        self.index = index
         self.publisher = publisher
-        label = ChainLabel(sensor: sensor.name)
     }
 
     /// Nothing is waiting or under way.
-    var isIdle: Bool { pending.isEmpty && signed == nil && (phase == .idle || phase == .unresolved) }
-    var name: BatchName { BatchName(label: label, sequence: position.newest + 1) }
+    var isIdle: Bool { pending.isEmpty && signed == nil && phase == .idle }
     private var bound: Int { 2 * sensor.batch + 16 }
 
     // MARK: Collecting
@@ -52,6 +50,7 @@ final class ChainPublisher {
         }
         pending.append(reading)
         publisher.counters.readings += 1
+        if chain == nil { publisher.resolveAgain() }
         // A batch that could not be stored is tried again with every reading, not only when the next one is full.
         if signed != nil || batchLength() > 0 { advance() }
     }
@@ -87,70 +86,75 @@ final class ChainPublisher {
     /// Publishes what is pending, a batch that is not full too.
     func flush() { advance(partial: true) }
 
+    /// Publishes what is pending when it was taken in another state of the clock than the present one.
+    func clockChanged(isSet: Bool) {
+        if let first = pending.first, (first.time != nil) != isSet { advance(partial: true) }
+    }
+
     /// The chain is known: publishing may begin.
-    func resolved(label: ChainLabel, position: ChainPosition) {
-        self.label = label
-        self.position = position
-        phase = .idle
+    func resolved(_ chain: Chain) {
+        chain.audience = sensor.audience
+        chain.isCurrent = true
+        self.chain = chain
         advance()
     }
 
     private func advance(partial: Bool = false) {
-        guard phase == .idle else { return }
-        if signed != nil { return store() }
+        guard phase == .idle, let chain else { return }
+        if signed != nil { return store(chain) }
         let length = batchLength(partial: partial)
-        if length > 0 { sign(length) }
+        if length > 0 { sign(length, chain) }
     }
 
-    private func sign(_ length: Int) {
+    private func sign(_ length: Int, _ chain: Chain) {
         phase = .signing
         underWay = length
-        let name = name
-        let document = publisher.document(self, sequence: name.sequence, readings: pending[..<length])
+        let sequence = max(chain.position.newest, taken) + 1
+        let document = publisher.document(chain, of: sensor, sequence: sequence, readings: pending[..<length])
         publisher.backend.sign(document, for: sensor.audience) { [unowned(unsafe) self] result in
             phase = .idle
             underWay = 0
             switch result {
             case .success(let message):
-                signed = Signed(sequence: name.sequence, message: message, readings: Array(pending[..<length]))
+                signed = Signed(sequence: sequence, message: message, readings: Array(pending[..<length]))
                 pending.removeFirst(length)
-                store()
+                store(chain)
             case .failure(let failure):
-                publisher.failed("signing", label: label, failure)
+                publisher.failed("signing", label: chain.label, failure)
             }
         }
     }
 
-    private func store() {
+    private func store(_ chain: Chain) {
         guard let batch = signed else { return }
         phase = .storing
         publisher.makeRoom(for: batch.message.count) { [unowned(unsafe) self] in
-            let name = BatchName(label: label, sequence: batch.sequence)
+            let name = BatchName(label: chain.label, sequence: batch.sequence)
             publisher.backend.store(name.octets, batch.message, replacing: false) { [unowned(unsafe) self] result in
-                stored(batch, result)
+                stored(batch, chain, result)
             }
         }
     }
 
-    private func stored(_ batch: Signed, _ result: Result<StoredBatch, PublishingFailure>) {
+    private func stored(_ batch: Signed, _ chain: Chain, _ result: Result<StoredBatch, PublishingFailure>) {
         phase = .idle
         switch result {
         case .success(let stored):
             signed = nil
-            position.published(sequence: batch.sequence, sum: stored.sum, octets: stored.octets)
-            publisher.published(self)
+            chain.position.published(sequence: batch.sequence, sum: stored.sum, octets: stored.octets)
+            publisher.published()
             advance()
         case .failure(.exists):
             // Somebody put a file of that name there: the chain goes on behind it, with the same readings.
             signed = nil
             pending.insert(contentsOf: batch.readings, at: 0)
-            publisher.failed("storing", label: label, .exists)
-            position = publisher.position(of: label)
+            publisher.failed("storing", label: chain.label, .exists)
+            taken = batch.sequence
         case .failure(.noSpace):
-            publisher.failed("storing", label: label, .noSpace)
+            publisher.failed("storing", label: chain.label, .noSpace)
             publisher.freeSpace(atLeast: batch.message.count) { [unowned(unsafe) self] freed in if freed { advance() } }
         case .failure(let failure):
-            publisher.failed("storing", label: label, failure)
+            publisher.failed("storing", label: chain.label, failure)
         }
     }
 }

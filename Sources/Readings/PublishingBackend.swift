@@ -10,19 +10,32 @@ public protocol PublishingBackend: AnyObject {
     var clock: NodeClock { get }
     /// Octets of the node's directory, versions included.
     var totalOctets: Int64 { get }
-    /// A file of the node's own directory, or nil.
-    func stored(_ name: [UInt8]) -> StoredBatch?
-    /// Calls `body` with each file of the node's own directory.
-    func forEachStored(_ body: (_ name: [UInt8], StoredBatch) -> Void)
-    /// Which audience's readings the batch of this name holds, canonical (see `Audience.canonical`); nil when it cannot
-    /// be told. Private batches are decrypted for it.
-    func audience(ofBatch name: [UInt8], completion: @escaping ([UInt8]?) -> Void)
+    /// Calls `body` with files of the node's own directory, in the order of their names octet by octet, until it returns false.
+    ///
+    /// - Parameters:
+    ///   - first: names before it are left out. It need not be there.
+    ///   - body: a name is valid during the call.
+    func forEachStored(from first: [UInt8], _ body: (_ name: UnsafeRawBufferPointer, StoredBatch) -> Bool)
+    /// Whom the batch of this name is for: opens it, with gpg when it is encrypted.
+    func audience(ofBatch name: BatchName, completion: @escaping (BatchAudience) -> Void)
     /// Signs a document for an audience. The completion runs once, later.
     func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void)
     /// Stores a file durably; with `replacing` an older one goes to its versions, otherwise it is an error when it exists.
     func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<StoredBatch, PublishingFailure>) -> Void)
     /// Removes files; those that are not there are fine.
     func remove(_ names: [[UInt8]], completion: @escaping (PublishingFailure?) -> Void)
+}
+
+/// Whom a stored batch is for.
+public enum BatchAudience {
+    /// It says so itself.
+    case told(Audience)
+    /// It cannot be opened. These it is encrypted to, by its key ids: the account, and who of the others still is a friend.
+    case unreadable(recipients: [Fingerprint])
+    /// It is no batch of this node and chain, whatever its name says.
+    case foreign
+    /// It cannot be told now: gpg has too much to do, or the file is being looked at.
+    case later
 }
 
 /// Why something was not published.

@@ -1,4 +1,5 @@
 import Board
+import EventLoop
 import OpenPGP
 import System
 import Vocabulary
@@ -20,93 +21,126 @@ public struct ReadingsCounters: Sendable {
 
 /// From readings to chains of signed batches, and from retention to signed checkpoints.
 ///
-/// Every sensor has its chain (`ChainPublisher`); this is what they share: the node's identity, the quota, retention.
+/// Every sensor publishes into its chain (`ChainPublisher`); this is what they share: the node's identity, the quota, retention
+/// of every chain that the directory holds (`Chains`, `Pruner`), and the one timer for what becomes too old.
 public final class ReadingsPublisher {
     let backend: any PublishingBackend
     private let fingerprint: Fingerprint
     private let bootID: [UInt8]
     private let quota: Int64
-    private var chains: [ChainPublisher] = []
-    private lazy var pruner = Pruner(publisher: self)
+    private let loop: EventLoop
+    private let chains: Chains
+    private var publishers: [ChainPublisher] = []
+    private lazy var pruner = Pruner(publisher: self, chains: chains)
+    private lazy var timer = Timer { [unowned(unsafe) self] in examine() }
+    /// What waits until the present removal is over: at most one for each sensor.
+    private var waiting: [() -> Void] = []
+    private var isStarted = false
+    private var isResolving = false
     public var counters = ReadingsCounters()
 
     /// - Parameters:
     ///   - bootID: the kernel's boot id, 36 octets of text.
-    public init(board: Board, fingerprint: Fingerprint, bootID: [UInt8], backend: any PublishingBackend) {
+    ///   - loop: for the timer of retention by age.
+    public init(board: Board, fingerprint: Fingerprint, bootID: [UInt8], backend: any PublishingBackend, loop: EventLoop) {
         self.backend = backend
         self.fingerprint = fingerprint
         self.bootID = bootID
+        self.loop = loop
         quota = board.quota
-        for (index, sensor) in board.sensors.enumerated() {
-            chains.append(ChainPublisher(sensor: sensor, index: index, publisher: self))
-        }
+        chains = Chains(sensors: board.sensors + board.absentSensors, backend: backend)
+        for sensor in board.sensors { publishers.append(ChainPublisher(sensor: sensor, publisher: self)) }
     }
 
     /// Finds out where every chain stands; call it once the index of the own directory is complete. Readings that came
-    /// before wait.
+    /// before wait. What is there beyond the quota, or too old, begins to go.
     public func start() {
-        for chain in chains { resolve(chain) }
+        chains.discover()
+        isStarted = true
+        isResolving = true
+        resolve(from: 0)
     }
 
+    /// To be called, once or more, when it is known who the friends are: nothing is removed before, because checkpoints are for them.
+    public func friendsAreLoaded() { pruner.start() }
+
     /// Takes a reading of the sensor with this index in the board.
-    public func record(sensor index: Int, _ reading: Reading) { chains[index].record(reading) }
+    public func record(sensor index: Int, _ reading: Reading) { publishers[index].record(reading) }
 
     /// Publishes batches that are not full, before the node ends.
     public func flush() {
-        for chain in chains { chain.flush() }
+        for publisher in publishers { publisher.flush() }
+    }
+
+    /// To be called when the clock was set, and when files have new modification times: both change what is too old, and when.
+    public func clockChanged() {
+        for publisher in publishers { publisher.clockChanged(isSet: setTime != nil) }
+        examine()
     }
 
     /// Nothing waits to be published.
     public var isIdle: Bool {
-        for chain in chains where !chain.isIdle { return false }
-        return !pruner.isBusy
+        for publisher in publishers where !publisher.isIdle { return false }
+        return !pruner.isBusy || !pruner.isStarted
     }
 
     // MARK: Which chain is a sensor's
 
-    /// The plain label belongs to the sensor's first audience. When the newest batch under it is for another one, the
-    /// chain of this audience has a label of its own, and its own sequence from 1.
-    private func resolve(_ chain: ChainPublisher) {
-        let plain = ChainLabel(sensor: chain.sensor.name)
-        let position = position(of: plain)
-        guard position.count > 0 else { return chain.resolved(label: plain, position: position) }
-        let audience = chain.sensor.audience.canonical
-        backend.audience(ofBatch: BatchName(label: plain, sequence: position.newest).octets) { [unowned(unsafe) self] found in
-            if let found, found == audience { return chain.resolved(label: plain, position: self.position(of: plain)) }
-            let label = ChainLabel(sensor: chain.sensor.name, audience: audience)
-            chain.resolved(label: label, position: self.position(of: label))
-        }
+    /// Asks again for what could not be told at the start.
+    func resolveAgain() {
+        guard isStarted, !isResolving else { return }
+        isResolving = true
+        resolve(from: 0)
     }
 
-    func position(of label: ChainLabel) -> ChainPosition {
-        var position = ChainPosition()
-        backend.forEachStored { name, batch in
-            guard let name = BatchName(name), name.label == label else { return }
-            position.found(sequence: name.sequence, sum: batch.sum, octets: batch.octets)
+    /// One after the other, so that other operations find room in gpg's queue.
+    private func resolve(from index: Int) {
+        guard index < publishers.count else {
+            isResolving = false
+            return examine()
         }
-        return position
+        if publishers[index].chain != nil { return resolve(from: index + 1) }
+        resolve(publishers[index]) { [unowned(unsafe) self] in resolve(from: index + 1) }
+    }
+
+    /// The plain label belongs to the sensor's first audience. When the newest batch under it is for another one, the
+    /// chain of this audience has a label of its own, and its own sequence from 1.
+    private func resolve(_ publisher: ChainPublisher, then proceed: @escaping () -> Void) {
+        let plain = chains.chain(ChainLabel(sensor: publisher.sensor.name))
+        guard plain.position.count > 0 else {
+            publisher.resolved(plain)
+            return proceed()
+        }
+        let audience = publisher.sensor.audience.canonical
+        backend.audience(ofBatch: plain.newestName) { [unowned(unsafe) self] answer in
+            if case .told(let found) = answer { plain.audience = found }
+            if case .later = answer {} else if plain.audience?.canonical == audience {
+                publisher.resolved(plain)
+            } else {
+                publisher.resolved(chains.chain(ChainLabel(sensor: publisher.sensor.name, audience: audience)))
+            }
+            proceed()
+        }
     }
 
     // MARK: For the chains
 
     /// The document of the next batch of a chain.
-    func document(_ chain: ChainPublisher, sequence: UInt64, readings: ArraySlice<Reading>) -> [UInt8] {
-        ReadingBatchDocument(fingerprint: fingerprint, sensor: chain.sensor, chain: chain.label.octets, sequence: sequence,
+    func document(_ chain: Chain, of sensor: Sensor, sequence: UInt64, readings: ArraySlice<Reading>) -> [UInt8] {
+        ReadingBatchDocument(fingerprint: fingerprint, sensor: sensor, chain: chain.label.octets, sequence: sequence,
                              previous: chain.position.newestSum, bootID: bootID, clock: readings.first?.time == nil ? .unset : .set)
             .octets(readings: readings)
     }
 
     /// The checkpoint of a chain.
-    func checkpoint(_ chain: ChainPublisher, through sequence: UInt64, sum: SHA256Sum) -> [UInt8] {
-        CheckpointDocument(fingerprint: fingerprint, sensorName: chain.sensor.name, chain: chain.label.octets, audience: chain.sensor.audience,
-                           removedThrough: sequence, removedThroughSum: sum, modified: backend.clock.state == .set ? backend.clock.now : nil).octets
+    func checkpoint(_ label: ChainLabel, _ audience: Audience, through sequence: UInt64, sum: SHA256Sum) -> [UInt8] {
+        CheckpointDocument(fingerprint: fingerprint, sensorName: Array(label.sensor).text, chain: label.octets, audience: audience,
+                           removedThrough: sequence, removedThroughSum: sum, modified: setTime).octets
     }
 
-    func published(_ chain: ChainPublisher) {
+    func published() {
         counters.batches += 1
-        let now = backend.clock.state == .set ? backend.clock.now : nil
-        let through = chain.position.expired(by: chain.sensor.retention, now: now) { self.batch(chain, $0) }
-        if let through { pruner.prune(chain, through: through, checkpointFirst: true) { _ in } }
+        examine()
     }
 
     func failed(_ what: StaticString, label: ChainLabel, _ failure: PublishingFailure) {
@@ -119,53 +153,54 @@ public final class ReadingsPublisher {
         log.write()
     }
 
-    func batch(_ chain: ChainPublisher, _ sequence: UInt64) -> StoredBatch? {
-        backend.stored(BatchName(label: chain.label, sequence: sequence).octets)
+    // MARK: Retention
+
+    /// Nanoseconds since 1970, or nil while the clock is unset: then nothing is too old.
+    private var setTime: Int64? { backend.clock.state == .set ? backend.clock.now : nil }
+
+    /// Removes what retention does not allow; when there is nothing, waits until the next batch is too old.
+    private func examine() {
+        guard isStarted, !isResolving, !pruner.isBusy else { return }
+        let now = setTime, sinceBoot = backend.clock.sinceBoot
+        if chains.chooseExpired(now: now, sinceBoot: sinceBoot) { return pruner.begin(checkpointFirst: true) { _ in } }
+        // More than the quota by what was there at the start, or by what others put there.
+        if backend.totalOctets > quota, removeOldest(octets: backend.totalOctets - target, checkpointFirst: true, done: { _ in }) { return }
+        if let next = chains.nextExpiry(now: now, sinceBoot: sinceBoot) { loop.schedule(timer, at: next) } else { loop.cancel(timer) }
     }
 
-    // MARK: Space
+    func prunerIsIdle() {
+        while !pruner.isBusy, !waiting.isEmpty { waiting.removeFirst()() }
+        examine()
+    }
 
     /// Keeps the directory within the quota: removes the oldest readings before `octets` more are stored.
     func makeRoom(for octets: Int, then proceed: @escaping () -> Void) {
         guard backend.totalOctets + Int64(octets) > quota else { return proceed() }
-        let target = quota - quota / Int64(ChainPosition.share)
-        remove(octets: backend.totalOctets + Int64(octets) - target, checkpointFirst: true) { _ in proceed() }
+        if pruner.isBusy { return waiting.append { [unowned(unsafe) self] in makeRoom(for: octets, then: proceed) } }
+        if !removeOldest(octets: backend.totalOctets + Int64(octets) - target, checkpointFirst: true, done: { _ in proceed() }) { proceed() }
     }
 
     /// The disk is full: removes the oldest readings, at least the given octets and 64 KiB. `done` gets whether anything went.
     func freeSpace(atLeast octets: Int, done: @escaping (Bool) -> Void) {
-        remove(octets: Int64(octets) + 65_536, checkpointFirst: false, done: done)
+        if pruner.isBusy { return waiting.append { [unowned(unsafe) self] in freeSpace(atLeast: octets, done: done) } }
+        if !removeOldest(octets: Int64(octets) + 65_536, checkpointFirst: false, done: done) { done(false) }
     }
 
-    /// Removes batches of the chain whose oldest batch is the oldest of all, until enough went or only newest ones are left.
-    private func remove(octets: Int64, checkpointFirst: Bool, done: @escaping (Bool) -> Void) {
-        guard octets > 0, let chain = chainWithOldestBatch() else { return done(false) }
-        var rest = octets
-        var through = chain.position.oldest
-        for sequence in chain.position.oldest..<chain.position.newest {
-            guard let next = batch(chain, sequence) else { continue }
-            through = sequence
-            rest -= next.octets
-            if rest <= 0 { break }
-        }
-        let before = chain.position.count
-        pruner.prune(chain, through: through, checkpointFirst: checkpointFirst) { [unowned(unsafe) self] removed in
-            counters.batchesRemovedForSpace += before - chain.position.count
-            guard removed else { return done(false) }
-            if rest > 0 { remove(octets: rest, checkpointFirst: checkpointFirst) { _ in done(true) } } else { done(true) }
-        }
-    }
+    /// What is left when the quota was exceeded.
+    private var target: Int64 { quota - quota / Int64(Retention.share) }
 
-    private func chainWithOldestBatch() -> ChainPublisher? {
-        var oldest: (chain: ChainPublisher, time: Int64)?
-        for chain in chains where chain.position.oldest < chain.position.newest {
-            var sequence = chain.position.oldest
-            var found = batch(chain, sequence)
-            while found == nil, sequence + 1 < chain.position.newest { sequence += 1; found = batch(chain, sequence) }
-            guard let found else { continue }
-            if let best = oldest, best.time <= found.modificationTime { continue }
-            oldest = (chain, found.modificationTime)
+    /// Begins to remove the oldest readings of all chains; false when there is nothing that may go.
+    private func removeOldest(octets: Int64, checkpointFirst: Bool, done: @escaping (Bool) -> Void) -> Bool {
+        if !chains.chooseOldest(octets: octets, sinceBoot: backend.clock.sinceBoot) {
+            // On a full disk a checkpoint may just have failed for want of the room that is to be made.
+            guard !checkpointFirst else { return false }
+            chains.forgetFailures()
+            guard chains.chooseOldest(octets: octets, sinceBoot: backend.clock.sinceBoot) else { return false }
         }
-        return oldest?.chain
+        pruner.begin(checkpointFirst: checkpointFirst) { [unowned(unsafe) self] removed in
+            counters.batchesRemovedForSpace += removed
+            done(removed > 0)
+        }
+        return true
     }
 }

@@ -108,6 +108,15 @@ final class Connection: StreamOwner {
         server.forget(self)
     }
 
+    /// The server ends: a response on its way is the last one, and without one there is nothing to wait for.
+    func finish() {
+        switch state {
+        case .idle, .reading: close()
+        case .sending: closesAfterResponse = true
+        case .draining, .closed: break
+        }
+    }
+
     private func enter(_ state: State) {
         guard self.state != .closed else { return }
         self.state = state

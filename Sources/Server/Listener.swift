@@ -31,10 +31,11 @@ public final class Listener {
     /// The port that is listened on.
     public var port: UInt16 { UInt16(truncatingIfNeeded: maud_local_port(socket.rawValue)) }
 
-    /// Accepts no more. Connections that there are stay.
+    /// Accepts no more: whoever connects now is refused. Connections that there are stay.
     public func close() {
         if let resume { loop.cancel(resume) }
         loop.remove(socket.rawValue)
+        maud_stop_listening(socket.rawValue)
     }
 
     /// Takes what waits, at most 16 at a time, so that a flood of connections does not keep the loop.

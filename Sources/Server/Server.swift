@@ -31,6 +31,7 @@ public final class Server {
     private var connections: [Connection] = []
     private var timer: Timer?
     private var timerDeadline: Int64?
+    private var ending: Timer?
     private var date = HTTPDate(seconds: 0)
     /// Nanoseconds since boot until which `date` holds; it is looked up again after.
     private var dateEnd: Int64 = .min
@@ -70,9 +71,21 @@ public final class Server {
     /// Connections that there are now.
     public var openConnections: Int { connections.count }
 
-    /// Closes every connection: at the end of the program.
+    /// Begins the end of the program: idle connections are closed at once, the others when their response is sent, and
+    /// whatever is left after `Bounds.finishSeconds`. No new stream may be given afterwards; `openConnections` tells when it is done.
+    public func finish() {
+        startTurn()
+        for connection in connections { connection.finish() }
+        guard !connections.isEmpty else { return }
+        let timer = Timer { [unowned(unsafe) self] in close() }
+        ending = timer
+        loop.schedule(timer, after: Int64(Bounds.finishSeconds) * nanosecondsPerSecond)
+    }
+
+    /// Closes every connection at once.
     public func close() {
         if let timer { loop.cancel(timer) }
+        if let ending { loop.cancel(ending) }
         for connection in connections { connection.close() }
     }
 
@@ -84,12 +97,12 @@ public final class Server {
     public func accept(_ stream: any Stream) {
         startTurn()
         counters.connections += 1
+        let isFriend = viewer(of: stream).isFriend
         var isRefused = false
         if let network = stream.network {
             let count = connections.count { $0.stream.network == network && !$0.isRefused }
-            if count >= limits.connectionsPerNetwork { isRefused = !closeLongestIdle(in: network) }
+            if count >= limits.connectionsPerNetwork { isRefused = !closeLongestIdle(in: network, ofStrangers: !isFriend) }
         }
-        let isFriend = viewer(of: stream).isFriend
         if !isRefused { isRefused = !makeRoom(forFriend: isFriend) }
         if isRefused {
             counters.refused += 1

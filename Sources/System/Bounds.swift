@@ -6,6 +6,8 @@ public enum Bounds {
     public static let filesPerDirectory = 10_000
     /// A file name, suffix included: NAME_MAX of every Linux file system.
     public static let fileNameLength = 255
+    /// A name behind which `.versions` fits into that.
+    public static let versionedNameLength = fileNameLength - 9
     /// The largest file that is synced or published, in octets.
     public static let fileSize = 64 << 20
     /// Versions kept of one file.
@@ -17,6 +19,12 @@ public enum Bounds {
 
     /// A document of our own that is read back (a batch, the device document), in octets: 1,000 readings fit.
     public static let documentSize = 1 << 20
+
+    // Readings
+    /// Chains of readings that are known, those of earlier sensors and audiences included: 320 octets each in memory.
+    public static let chains = 256
+    /// Batches that are removed with one fsync: their names lie in memory meanwhile.
+    public static let removedAtOnce = 256
 
     // Account
     /// Friends, over all groups.
@@ -51,6 +59,8 @@ public enum Bounds {
     /// on its way (RFC 9112, section 9.6).
     public static let drainSeconds = 2
     public static let drainOctets = 256 << 10
+    /// Seconds that responses on their way get when the program ends.
+    public static let finishSeconds = 2
     /// Seconds until a listener that ran out of descriptors tries again.
     public static let acceptPauseSeconds = 1
     /// Octets of a file that are sent from the shared buffer together with their head; larger ones go by sendfile.

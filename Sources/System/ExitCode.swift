@@ -33,7 +33,8 @@ extension SystemError {
         case ErrorNumber.accessDenied, ErrorNumber.notPermitted: .noPermission
         case ErrorNumber.readOnly, ErrorNumber.nameTooLong, ErrorNumber.exists: .cannotCreate
         case ErrorNumber.noSpace, ErrorNumber.quota, ErrorNumber.inputOutput: .inputOutput
-        case ErrorNumber.addressInUse: .unavailable
+        case ErrorNumber.addressInUse, ErrorNumber.addressNotAvailable, ErrorNumber.familyNotSupported: .unavailable
+        case ErrorNumber.messageSize: .dataError
         default: .systemError
         }
     }

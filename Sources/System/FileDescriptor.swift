@@ -55,7 +55,7 @@ public struct FileDescriptor: ~Copyable {
         var bytes: [UInt8] = []
         var status = maud_status()
         if maud_fstat(rawValue, &status) == 0, status.size > 0 {
-            if status.size > Int64(limit) { throw SystemError(code: ErrorNumber.messageSize, call: "read") }
+            if status.size > Int64(limit) { throw SystemError.tooLarge("it", limit: limit) }
             bytes.reserveCapacity(Int(status.size) + 1)
         }
         while true {
@@ -65,7 +65,7 @@ public struct FileDescriptor: ~Copyable {
                 return n
             }
             if count == 0 { return bytes }
-            if bytes.count > limit { throw SystemError(code: ErrorNumber.messageSize, call: "read") }
+            if bytes.count > limit { throw SystemError.tooLarge("it", limit: limit) }
         }
     }
 

@@ -8,7 +8,9 @@ public enum Files {
     /// Reads a whole file of at most `limit` octets (EMSGSIZE beyond).
     public static func read(_ path: String, limit: Int, in directory: Int32 = currentDirectory) throws(SystemError) -> [UInt8] {
         let file = try FileDescriptor.open(path, [.read, .nonBlocking], in: directory)
-        do { return try file.readToEnd(limit: limit) } catch { throw SystemError(code: error.code, call: error.call, subject: path) }
+        do { return try file.readToEnd(limit: limit) } catch {
+            throw error.code == ErrorNumber.messageSize ? .tooLarge(path, limit: limit) : SystemError(code: error.code, call: error.call, subject: path)
+        }
     }
 
     /// What `path` is, or nil when there is nothing.

@@ -60,10 +60,4 @@ public final class LockedMemory {
         for index in 0..<capacity { storage[index] = hexadecimalDigit(storage[index] & 15) }
         count = capacity
     }
-
-    /// Overwrites everything with zeros.
-    public func wipe() {
-        maud_wipe(base, capacity)
-        count = 0
-    }
 }

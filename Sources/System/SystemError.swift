@@ -15,8 +15,17 @@ public struct SystemError: Error {
         self.subject = subject
     }
 
+    /// EMSGSIZE: there is more to read than may be. The subject is the whole clause, because a field more would cost every
+    /// place that throws.
+    @inline(never)
+    public static func tooLarge(_ subject: String, limit: Int) -> SystemError {
+        SystemError(code: ErrorNumber.messageSize, call: "read", subject: ("\(subject) is larger than \(limit) octets" as Message).text)
+    }
+
     /// One clause for a person: "cannot open /x/y: Permission denied".
+    @inline(never)
     public var description: Message {
+        if code == ErrorNumber.messageSize { return Message(subject) }
         let reason = Message(cString: maud_error_text(code))
         return subject.utf8.isEmpty ? "\(call): \(reason)" : "\(call) \(subject): \(reason)"
     }
@@ -46,6 +55,8 @@ public enum ErrorNumber {
     public static let badMessage: Int32 = 74       // EBADMSG
     public static let messageSize: Int32 = 90      // EMSGSIZE
     public static let addressInUse: Int32 = 98     // EADDRINUSE
+    public static let familyNotSupported: Int32 = 97 // EAFNOSUPPORT
+    public static let addressNotAvailable: Int32 = 99 // EADDRNOTAVAIL
     public static let connectionRefused: Int32 = 111 // ECONNREFUSED
     public static let quota: Int32 = 122           // EDQUOT
 }

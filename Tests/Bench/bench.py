@@ -7,7 +7,6 @@ Every line has: measurement, value, unit, limit (what the design allows, null wh
 """
 import ctypes
 import http.client
-import json
 import os
 import re
 import resource
@@ -16,87 +15,9 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "Tests/EndToEnd"))
-from harness import MAUD, GnuPG, Node, wait_until  # noqa: E402
-
-KIB = 1024
-failed = False
-
-
-def report(measurement, value, unit, limit, how, **more):
-    global failed
-    ok = limit is None or value <= limit
-    failed |= not ok
-    value = round(value, 4) if isinstance(value, float) else value
-    print(json.dumps({"measurement": measurement, "value": value, "unit": unit, "limit": limit, "ok": ok, **more, "how": how}), flush=True)
-
-
-class Place:
-    """A temporary directory for nodes and gpg on the disk the repository lies on; its nodes run on one core."""
-
-    def __enter__(self):
-        build = REPOSITORY / ".build"
-        build.mkdir(exist_ok=True)
-        self.directory = Path(tempfile.mkdtemp(prefix="bench-", dir=build))
-        self.gnupg = GnuPG(self.directory / "gnupg")
-        self.nodes = []
-        return self
-
-    def node(self, name, sensors):
-        node = Node(self.directory / name, maud=["taskset", "-c", "0", MAUD]).init()
-        node.weaken_passphrase(self.gnupg)
-        node.write_board(sensors=sensors, actuators=[], quota=1 << 30)
-        self.nodes.append(node)
-        return node
-
-    def __exit__(self, *_):
-        for node in self.nodes:
-            node.close()
-        self.gnupg.close()
-        shutil.rmtree(self.directory)
-
-
-def sensor(name, **changes):
-    return {"name": name, "title": name, "property": "quantity", "unitCode": "C62", "unitText": "1", "minimum": 0, "maximum": 100,
-            "source": {"type": "simulator"}, "period": 1, "batch": 60, "audience": "public", **changes}
-
-
-def memory(pid):
-    """Octets by field of smaps_rollup, once they stay the same: what is being written (the index cache) is gone then."""
-    before = None
-    while before != (now := smaps(pid)):
-        before = now
-        time.sleep(1)
-    return now
-
-
-def smaps(pid):
-    """Octets by field of smaps_rollup."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name: int(size) * KIB for name, size in re.findall(r"(?m)^(\w+): +(\d+) kB", text)}
-
-
-def agents(node):
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (directory / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(str(node.runtime).encode() in word for word in words) and not words[0].endswith((b"maud", b"taskset")):
-            found.append((int(directory.name), os.path.basename(words[0].decode())))
-    return found
-
-
-def processor_seconds(pid, children=False):
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    ticks = sum(int(field) for field in fields[11:15 if children else 13])
-    return ticks / os.sysconf("SC_CLK_TCK")
+from measuring import KIB, MAUD, REPOSITORY, Node, Place, agents, failures, memory, processor_seconds, report, sensor, wait_until
 
 
 def bench_idle():
@@ -172,7 +93,7 @@ def bench_start():
     with Place() as place:
         node = place.node("start", [])
         fill(node, place, 1000)
-        warm, cold = [], []
+        warm, cold, hashed = [], [], []
         node.start()
         node.stop()
         for _ in range(7):
@@ -180,10 +101,13 @@ def bench_start():
             node.stop()
             shutil.rmtree(node.state)
             cold.append(first_answer(node))
+            status = node.status()["content"]
+            hashed.append(status["examined"] / (status["files"] + status["versions"]))
             node.stop()
         how = "median of 7; exec to the whole answer to the first request that is answered; account with the least S2K count, so the derivation is not in it; files in the page cache"
         report("start with 1,000 files, index cache there", statistics.median(warm), "s", 0.1, how, all=[round(value, 4) for value in warm])
         report("start with 1,000 files, no index cache", statistics.median(cold), "s", None, how, all=[round(value, 4) for value in cold])
+        report("SHA-256 of each file at a start with no index cache", max(hashed), "times", 1, "maud status: files examined by files and versions there")
         other = Node(place.directory / "derivation", maud=["taskset", "-c", "0", MAUD]).init()
         place.nodes.append(other)
         found = []
@@ -284,8 +208,8 @@ def bench_size():
 
 def bench_server():
     """Serving, against nginx: a program of its own, which prints lines of its own."""
-    global failed
-    failed |= subprocess.run([sys.executable, REPOSITORY / "Tests/Bench/server_bench.py"]).returncode != 0
+    if subprocess.run([sys.executable, REPOSITORY / "Tests/Bench/server_bench.py"]).returncode != 0:
+        failures.append("server")
 
 
 def main():
@@ -297,7 +221,7 @@ def main():
             sys.exit(f"bench: there is no measurement {name}; there are: {', '.join(measurements)}")
     for name in chosen:
         measurements[name]()
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":

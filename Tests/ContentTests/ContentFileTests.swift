@@ -76,10 +76,21 @@ extension StoreTests {
             try shop.settled()
             #expect(directory.listing == [long, "x" + long])
             #expect(try directory.version(of: long, sum: first.sum).flatMap { try directory.contents($0) } == signed("1"))
-            // A name that has no room for ".versions" behind it can be written, but its previous content cannot be kept.
-            let full = String(repeating: "y", count: 251) + ".pgp"
-            try shop.put(full, signed("1"))
-            #expect(throws: ContentError.self) { try shop.put(full, signed("2"), keepingVersions: true) }
+        }
+
+        /// docs/content.md, 3.3: published once; what would have to keep its content is refused before anything is written.
+        @Test func aNameWithoutRoomForVersions() throws {
+            let shop = try Workshop()
+            let directory = try shop.started()
+            let longest = String(repeating: "x", count: 242) + ".pgp", full = String(repeating: "y", count: 243) + ".pgp"
+            let first = try shop.put(longest, signed("1"), keepingVersions: true)
+            try shop.put(longest, signed("2"), keepingVersions: true)
+            #expect(directory.version(of: longest, sum: first.sum) != nil)
+            try shop.put(full, signed("1"), keepingVersions: true)
+            #expect { try shop.put(full, signed("2"), keepingVersions: true) } throws: { ($0 as? ContentError)?.exitCode == .cannotCreate }
+            #expect(throws: ContentError.self) {
+                try ContentFile.write(root: shop.path + "/root", own: gina, name: try FileName(full), octets: signed("2"), keepingVersions: true, clock: shop.clock)
+            }
             #expect(try directory.served(full) == signed("1"))
         }
 

@@ -77,10 +77,14 @@ extension StoreTests {
                 try shop.put(name + ".pgp", signed(name))
             }
             #expect(times(directory)[1...].allSatisfy { $0 > floor })
+            #expect(directory.entry("before.pgp")?.isTimed == true && directory.entry("z.pgp")?.isTimed == false)
             let generation = directory.generation
             kernel.realtime = floor + 10 * 86_400 * second
+            var told = 0
+            shop.store.restamped = { told += 1 }
             shop.store.restamp()
             try shop.settled()
+            #expect(told == 1)
             #expect(directory.listing == ["before.pgp", "z.pgp", "m.pgp", "a.pgp"])
             #expect(directory.entry("before.pgp")?.modificationTime == old)
             #expect(times(directory)[1...].allSatisfy { $0 >= kernel.realtime })
@@ -91,6 +95,18 @@ extension StoreTests {
             #expect(directory.listing.last == "later.pgp")
             #expect(isRising(times(directory)))
             #expect(shop.store.counters.examined == 1)
+        }
+
+        @Test func filesInTheOrderOfTheirNames() throws {
+            let shop = try Workshop()
+            let directory = try shop.started()
+            for name in ["r-b-2", "r-a-10", "z", "r-b-1", "a"] { try shop.put(name + ".pgp", signed(name)) }
+            var names: [String] = []
+            Array("r-".utf8).withUnsafeBytes { directory.forEachNamed(from: $0) { name, entry in
+                names.append(String(decoding: name, as: UTF8.self))
+                return names.count < 4 && entry.isTimed
+            } }
+            #expect(names == ["r-a-10.pgp", "r-b-1.pgp", "r-b-2.pgp", "z.pgp"])
         }
 
         @Test func filesOfAnEarlierProcessWithAnUnsetClockAreFoundByTheirTimes() throws {

@@ -9,12 +9,24 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "Vocabulary"))
 
-from harness import MAUD, GnuPG, Node  # noqa: E402
+from harness import MAUD, RUNTIME_PREFIX, GnuPG, Node, wait_until  # noqa: E402
 
 
 def pytest_configure(config):
     if not MAUD.exists():
         raise pytest.UsageError(f"{MAUD} is missing: make builds it")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_agent_is_left(tmp_path_factory):
+    """After all tests no GnuPG process works in a directory of theirs."""
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+
+    def left():
+        listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True).stdout
+        return [line for line in listing.splitlines() if "gpg" in line and (base in line or RUNTIME_PREFIX in line)]
+    wait_until(lambda: not left(), f"the end of {left()}", 5)
 
 
 @pytest.fixture
@@ -48,6 +60,19 @@ def node(make_node, gnupg):
 @pytest.fixture
 def running(node):
     return node.start()
+
+
+@pytest.fixture
+def quiet(node, tmp_path):
+    """A running node without sensors, with five public files; nothing changes behind the test's back."""
+    node.write_board(sensors=[], actuators=[])
+    source = tmp_path / "content"
+    for number in range(5):
+        source.write_bytes(b"content %d " % number * 200)
+        node.command("publish", "--public", "--name", f"file-{number}.json.pgp", source)
+    node.start()
+    node.wait_for("vocabulary")
+    return node
 
 
 @pytest.fixture(scope="session")

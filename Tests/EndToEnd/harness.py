@@ -16,6 +16,8 @@ MAUD = Path(os.environ.get("MAUD", REPOSITORY / "out/linux-host/maud"))
 SIMULATOR = REPOSITORY / "boards/simulator/board.json"
 SYSEXITS = {"usage": 64, "dataError": 65, "noInput": 66, "unavailable": 69, "cannotCreate": 73, "inputOutput": 74, "temporary": 75,
             "noPermission": 77, "configuration": 78}
+# One run's working directories: what it leaves is told from what another run leaves.
+RUNTIME_PREFIX = f"/dev/shm/maud-test-{os.getpid()}-"
 PATIENCE = 30  # seconds until a thing that should happen at once counts as not happening
 
 
@@ -83,7 +85,7 @@ class Node:
         self.maud = [str(part) for part in maud]
         self.environment = environment or {}
         # In memory, as the node demands, and known to the test, which looks into it.
-        self.runtime = Path(runtime or tempfile.mkdtemp(prefix="maud-test-", dir="/dev/shm"))
+        self.runtime = Path(runtime or tempfile.mkdtemp(prefix=RUNTIME_PREFIX.rsplit("/", 1)[1], dir="/dev/shm"))
         self.process = None
         self.fingerprint = self.port = None
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
 """As much of OpenPGP (RFC 9580) as the tests need to look at a file without asking the code under test."""
+import re
 
 
 def packets(data):
@@ -83,3 +84,11 @@ def secret_numbers(exported):
 def recipients(data):
     """Key ids (16 hexadecimal digits) of the PKESK packets."""
     return [body[1:9].hex() for tag, body in packets(data) if tag == 1]
+
+
+def is_protected(key):
+    """Whether a file of gpg-agent holds its secret key encrypted by the agent itself. Not so when it says "openpgp-native": that is
+    the key as an import brought it, which may be in the clear, `(protection none)`, inside a "protected-private-key" too."""
+    words = re.sub(rb"\s+|[0-9]+:", b" ", key)
+    return (re.search(rb"\( ?protected-private-key", words) is not None and re.search(rb"\( ?protected openpgp-s2k3-", words) is not None
+            and not re.search(rb"openpgp-native|protection ?none|\( ?(shadowed-)?private-key", words))

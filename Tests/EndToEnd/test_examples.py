@@ -34,6 +34,9 @@ def start(tmp_path):
     for process in started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+    # The printed commands verify with a gpg of their own.
+    for home in tmp_path.glob("*/gnupg"):
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], capture_output=True)
 
 
 def interrupt(process):

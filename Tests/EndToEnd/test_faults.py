@@ -98,16 +98,43 @@ def test_a_port_in_use(node):
         other.listen()
         port = other.getsockname()[1]
         result = node.command("run", "--board", node.board, "--state", node.state, "--http", f"127.0.0.1:{port}", check=False, timeout=30)
-        assert str(port) in one_sentence(result, "unavailable")
+        sentence = one_sentence(result, "unavailable")
+        assert str(port) in sentence and "--http" in sentence
         result = node.command("run", "--board", node.board, "--state", node.state, "--http", "127.0.0.1:0", "--https", f"127.0.0.1:{port}", check=False,
                               timeout=30)
-        assert str(port) in one_sentence(result, "unavailable")
+        sentence = one_sentence(result, "unavailable")
+        assert str(port) in sentence and "--https" in sentence
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:99999", "localhost:80x", "[::1", ""])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:99999", "localhost:80x", "[::1", "", "foo:80", "localhost:80", "1.2.3:80", "[fe80::1]:80"])
 def test_a_wrong_address(node, address):
     result = node.command("run", "--board", node.board, "--state", node.state, "--http", address, check=False, timeout=30)
-    one_sentence(result, "usage")
+    assert "--http" in one_sentence(result, "usage")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:0", "[2001:db8::1]:0"])
+def test_an_address_that_this_machine_does_not_have(node, address):
+    result = node.command("run", "--board", node.board, "--state", node.state, "--http", address, check=False, timeout=30)
+    sentence = one_sentence(result, "unavailable")
+    assert "--http" in sentence and address in sentence
+
+
+def test_a_file_without_end(node):
+    """What is larger than it may be is said with the bound."""
+    for verb, code, bound in ((["run", "--board", "/dev/zero"], "configuration", 256 << 10), (["publish", "--name", "x.pgp", "/dev/zero"], "dataError", 64 << 20),
+                              (["open", "/dev/zero"], "dataError", 64 << 20), (["friend add", "/dev/zero"], "dataError", 1 << 20)):
+        assert f"/dev/zero is larger than {bound} octets" in one_sentence(node.command(*verb, check=False), code)
+
+
+def test_a_name_without_room_for_versions(node):
+    """docs/content.md, 3.3: published once; its content could not be kept."""
+    line = ["publish", "--public", "--name", "x" * 243 + ".pgp", node.passphrase_file]
+    node.command(*line)
+    before = snapshot(node)
+    assert "246" in one_sentence(node.command(*line, check=False), "cannotCreate")
+    assert snapshot(node) == before
+    for _ in range(2):
+        node.command("publish", "--public", "--name", "x" * 242 + ".pgp", node.passphrase_file)
 
 
 @needs_mount

@@ -93,3 +93,41 @@ def test_one_unreadable_friend_file_is_skipped_and_reported(node):
     assert ALICE in result.stdout.decode() and CAROL not in result.stdout.decode()
     assert CAROL in result.stderr.decode()
     assert "sync_state" not in result.stderr.decode()
+
+
+def test_every_verb_that_reads_the_friends_keys_tells_of_odd_files(node):
+    """docs/account.md, 4: someone may be missing. Verbs that read none are silent."""
+    node.command("friend add", "--group", "viewers", FIXTURES / "keys/ref-alice.asc")
+    (node.root / ".mau" / (CAROL + ".pgp")).write_bytes(b"rubbish")
+    foreign = FIXTURES / "gnupg24/gina/3e4b69d8c6e598a4d97a9c40cef1a88bb7b6f98c/public.json.pgp"
+    for verb in (["friend list"], ["friend follow", ALICE], ["publish", "--name", "x.pgp", "--to", "viewers", node.passphrase_file], ["open", foreign]):
+        assert CAROL in node.command(*verb, check=False).stderr.decode(), verb
+    for verb in (["friend add", FIXTURES / "keys/ref-alice.asc"], ["friend unfollow", ALICE], ["friend remove", "--group", "viewers", ALICE], ["fingerprint"],
+                 ["publish", "--name", "y.pgp", node.passphrase_file]):
+        assert node.command(*verb).stderr == b"", verb
+
+
+def key_file(gnupg, tmp_path, name, *arguments):
+    """(fingerprint, file) of a new key that gpg makes so."""
+    gnupg.run("--passphrase", "", *arguments[:1], "--quick-generate-key", name, *arguments[1:])
+    fingerprint = gnupg.fingerprints()[-1]
+    path = tmp_path / (name + ".pgp")
+    path.write_bytes(gnupg.run("--export", fingerprint).stdout)
+    return fingerprint, path
+
+
+def test_a_friend_nothing_can_be_encrypted_to_is_named(node, gnupg, tmp_path):
+    """When it is added, and when it is a recipient: left out of a group, refused alone."""
+    signer, signer_key = key_file(gnupg, tmp_path, "signer", "--no-tty", "ed25519", "sign", "0")
+    expired, expired_key = key_file(gnupg, tmp_path, "expired", "--faked-system-time=20200101T000000!", "rsa2048", "default", "2020-02-01")
+    for fingerprint, key, why in ((signer, signer_key, "no encryption subkey"), (expired, expired_key, "expired")):
+        result = node.command("friend add", "--group", "viewers", key)
+        assert result.stdout.decode().strip() == fingerprint
+        assert fingerprint in result.stderr.decode() and why in result.stderr.decode()
+        sentence = one_sentence(node.command("publish", "--name", "x.pgp", "--to", fingerprint, node.passphrase_file, check=False), "dataError")
+        assert fingerprint in sentence and why in sentence
+    assert "viewers" in node.command("publish", "--name", "x.pgp", "--to", "viewers", node.passphrase_file, check=False).stderr.decode().splitlines()[-1]
+    assert node.command("friend add", "--group", "viewers", FIXTURES / "keys/ref-alice.asc").stderr == b""
+    result = node.command("publish", "--name", "x.pgp", "--to", "viewers", node.passphrase_file)
+    assert signer in result.stderr.decode() and expired in result.stderr.decode() and ALICE not in result.stderr.decode()
+    assert tags((node.own / "x.pgp").read_bytes()) == [1, 1, 18]

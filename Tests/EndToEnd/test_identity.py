@@ -7,7 +7,7 @@ import pytest
 
 from conftest import needs_mount, needs_root
 from harness import FIXTURES, one_sentence, wait_until
-from openpgp import s2k_of_account, secret_numbers, tags
+from openpgp import is_protected, s2k_of_account, secret_numbers, tags
 
 
 def files_below(*directories):
@@ -222,5 +222,18 @@ def test_with_swap_on_a_disk_keys_in_the_working_directory_are_protected(node, t
     keys = list((tmp_path.__class__(f"/proc/{node.pid}/root") / str(node.runtime).lstrip("/")).rglob("private-keys-v1.d/*.key"))
     assert len(keys) == 2
     for key in keys:
-        assert b"protected-private-key" in key.read_bytes(), "a secret key lies there in the clear"
+        assert is_protected(key.read_bytes()), "a secret key lies there in the clear"
     assert node.stop() == 0
+
+
+@pytest.mark.parametrize("key, protected", [
+    (b"(21:protected-private-key(3:ecc(5:curve7:Ed25519)(1:q1:x)(9:protected25:openpgp-s2k3-ocb-aes((4:sha18:12345678)9:1234567890))))", True),
+    (b"Created: 20260101T000000\nKey: (protected-private-key (ecc (curve Ed25519)(q #40#)(protected openpgp-s2k3-sha1-aes-cbc ((sha1 #01#\n  \"65536\")#02#)#03#)))", True),
+    (b"(21:protected-private-key(3:ecc(5:curve7:Ed25519)(1:q1:x)(9:protected14:openpgp-native(19:openpgp-private-key(7:version1:4)"
+     b"(10:protection4:none)(4:skey1:_1:x1:_1:y)))))", False),
+    (b"Key: (protected-private-key (ecc (curve Ed25519)(q #40#)(protected openpgp-native\n  (openpgp-private-key (protection\n  none)(skey _ #01#)))))", False),
+    (b"(11:private-key(3:ecc(5:curve7:Ed25519)(1:q1:x)(1:d1:y)))", False), (b"", False),
+], ids=["canonical", "text", "native", "native-text", "clear", "empty"])
+def test_what_counts_as_protected(key, protected):
+    """The check above can fail."""
+    assert is_protected(key) == protected

@@ -66,14 +66,35 @@ class Ledger:
             assert numbers == list(range(numbers[0], numbers[-1] + 1)), f"a gap in {sensor}"
 
 
+def publish(posting, content, number):
+    """`maud publish` beside the node, under way."""
+    content.write_text(f"content {number}")
+    return subprocess.Popen([*posting.maud, "publish", "--root", posting.root, "--passphrase-file", posting.passphrase_file, "--runtime", posting.runtime,
+                             "--public", "--name", "edited.json.pgp", content], stderr=subprocess.DEVNULL)
+
+
+def live(posting, ledger, chance, content, number):
+    """One life of a node that was checked: every tenth time something is published, and every second of these is killed too."""
+    publishing = publish(posting, content, number) if number % 10 == 0 else None
+    time.sleep(chance.uniform(0, 0.5))
+    ledger.listed.update(ledger.listing())
+    if publishing and number % 20 == 0 and publishing.wait() == 0:
+        ledger.published["edited.json.pgp"] = sha256((posting.own / "edited.json.pgp").read_bytes())
+    elif publishing:
+        time.sleep(chance.uniform(0, 0.3))
+        publishing.kill()
+        publishing.wait()
+        ledger.published.pop("edited.json.pgp", None)
+        ledger.listed.pop("edited.json.pgp", None)
+    time.sleep(chance.uniform(0, 0.2))
+
+
 def test_killed_two_hundred_times_while_it_posts(posting, gnupg, tmp_path):
     chance = random.Random(SEED)
     ledger = Ledger(posting, gnupg)
-    content = tmp_path / "content"
     started = 0
     for number in range(KILLS):
-        early = number % 4 == 3
-        if early:
+        if number % 4 == 3:
             # Anywhere in start-up, the first readings included.
             posting.start(wait=False)
             time.sleep(chance.uniform(0, 0.4))
@@ -81,22 +102,7 @@ def test_killed_two_hundred_times_while_it_posts(posting, gnupg, tmp_path):
             posting.start()
             started += 1
             ledger.check()
-            publishing = None
-            if number % 10 == 0:
-                content.write_text(f"content {number}")
-                publishing = subprocess.Popen([*posting.maud, "publish", "--root", posting.root, "--passphrase-file", posting.passphrase_file, "--runtime",
-                                               posting.runtime, "--public", "--name", "edited.json.pgp", content], stderr=subprocess.DEVNULL)
-            time.sleep(chance.uniform(0, 0.5))
-            ledger.listed.update(ledger.listing())
-            if publishing and number % 20 == 0 and publishing.wait() == 0:
-                ledger.published["edited.json.pgp"] = sha256((posting.own / "edited.json.pgp").read_bytes())
-            elif publishing:
-                time.sleep(chance.uniform(0, 0.3))
-                publishing.kill()
-                publishing.wait()
-                ledger.published.pop("edited.json.pgp", None)
-                ledger.listed.pop("edited.json.pgp", None)
-            time.sleep(chance.uniform(0, 0.2))
+            live(posting, ledger, chance, tmp_path / "content", number)
         posting.process.kill()
         posting.process.wait()
         posting.process.stdout.close()

@@ -1,5 +1,6 @@
 """Signed readings: what they say, who may read them, their chain, what retention leaves."""
 import json
+import re
 import subprocess
 
 import pytest
@@ -194,3 +195,53 @@ def test_another_audience_is_another_chain(node, viewer, gnupg):
     first = json.loads(gnupg.open((node.own / new[0]).read_bytes())[0])
     assert first["sequence"] == 1 and "previous" not in first
     assert first["chain"] != "level"
+
+
+def modification_times(node, pattern="r-*"):
+    return {path.name: path.stat().st_mtime_ns for path in node.own.glob(pattern)}
+
+
+def test_a_quota_takes_the_oldest_of_chains_that_nobody_adds_to(node, viewer, gnupg, checker, tmp_path):
+    """The node comes back with a board whose sensor `level` has become private, whose `gone` and others were removed, and under
+    its quota: over all chains the oldest go, and the signed checkpoints tell it to whom the chains were for."""
+    others = [f"other{number}" for number in range(10)]
+    node.write_board(sensors=[sensor("level", period=0.1, batch=20), sensor("gone", period=0.1, batch=20, audience={"group": "viewers"})]
+                     + [sensor(name, period=0.1, batch=20) for name in others])
+    node.start()
+    for chain in ["level", "gone", *others]:
+        wait_until(lambda: len(list(node.own.glob(f"r-{chain}-*"))) >= 5, f"five batches of {chain}")
+    node.stop()
+    before = modification_times(node)
+    own = sum(path.stat().st_size for path in node.own.rglob("*.pgp"))
+    readings = sum(path.stat().st_size for path in node.own.glob("r-*"))
+    # The tenth of the quota that goes is half of all readings.
+    quota = max(1_048_576, 5 * readings)
+    (tmp_path / "big").write_bytes(bytes(quota - own - 2000))
+    node.command("publish", "--public", "--name", "big.bin.pgp", tmp_path / "big")
+    (tmp_path / "more").write_bytes(bytes(4000))
+    node.command("publish", "--public", "--name", "more.bin.pgp", tmp_path / "more")
+    node.write_board(quota=quota, sensors=[sensor("level", period=5, audience={"group": "viewers"})])
+    node.start()
+    wait_until(lambda: node.status()["readings"]["batchesRemovedForSpace"], "removal")
+    assert sum(path.stat().st_size for path in node.own.rglob("*.pgp")) < quota
+    after = modification_times(node)
+    chains = ["level", "gone", *others]
+    newest = {max(name for name in before if name.startswith(f"r-{chain}-0")) for chain in chains}
+    removed, kept = set(before) - set(after), set(before) & set(after)
+    assert newest <= kept and len(removed) >= 12 and len(kept) > len(newest)
+    assert max(before[name] for name in removed) < min(before[name] for name in kept - newest), "the oldest of all chains go first"
+    status = node.status()["readings"]
+    assert status["batchesRemovedForSpace"] == status["batchesRemoved"] == len(removed)
+    for chain in chains:
+        gone = sorted(name for name in removed if name.startswith(f"r-{chain}-0"))
+        assert gone, f"no batch of {chain} was among the oldest"
+        assert re.search(f"event=readings-removed .*chain={chain} through={len(gone)} batches={len(gone)} ", node.log_text())
+        data = (node.own / f"checkpoint-{chain}.json.pgp").read_bytes()
+        plain, signer = gnupg.open(data)
+        checkpoint = json.loads(plain)
+        assert signer == node.fingerprint and checker.check(checkpoint) == []
+        assert checkpoint["chain"] == chain and checkpoint["removedThrough"] == len(gone)
+        oldest = json.loads(gnupg.open((node.own / f"r-{chain}-{len(gone) + 1:012}.json.pgp").read_bytes())[0])
+        assert oldest["previous"] == checkpoint["removedThroughSha256"]
+        assert checkpoint["audience"] == oldest["audience"]
+        assert len(recipients(data)) == (2 if chain == "gone" else 0) and (f"checkpoint-{chain}.json.pgp" in node.names()) == (chain != "gone")

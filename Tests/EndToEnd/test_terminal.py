@@ -25,11 +25,14 @@ class Terminal:
     def echoes(self):
         return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
 
-    def answer(self, prompt, text):
+    def wait_for(self, prompt):
         end = time.monotonic() + PATIENCE
         while prompt not in self.text:
             assert time.monotonic() < end
             self.text += os.read(self.terminal, 4096).decode()
+
+    def answer(self, prompt, text):
+        self.wait_for(prompt)
         assert not self.echoes
         self.text = self.text.split(prompt, 1)[1]
         os.write(self.terminal, text)

@@ -101,11 +101,11 @@ extension WithGnuPG {
             let peer = try Peer(account: account, passphrase: passphrase)
             #expect(peer.gnupg.account?.canPrimarySign == (fingerprint != subsig))
             let message = try peer.sign([1, 2, 3])
-            let issuer: Fingerprint? = try message.octets.withUnsafeBytes { octets in
-                var reader = PacketReader(octets)
-                while let packet = try reader.next() { if packet.type == .signature { return try SignaturePacket(packet).issuerFingerprint } }
-                return nil
-            }
+            let stock = try StockGnuPG(), name = account.split(separator: "/").joined(separator: "-")
+            #expect(try stock.gpg(["--import", fixturePath("keys/\(name).asc")]).code == 0)
+            let status = try stock.gpg(["--status-fd", "1", "--verify", try stock.file(message.octets)]).output.text
+            let valid = try #require(status.split(separator: "\n").first { $0.hasPrefix("[GNUPG:] VALIDSIG ") }).split(separator: " ")
+            let issuer = Fingerprint(valid[2].lowercased())
             #expect(issuer == peer.gnupg.account?.signingKey)
             #expect((issuer == fingerprint) == (fingerprint != subsig))
             #expect(try Peer(account: "gnupg24/gina", passphrase: "fixture-gina").open(message.octets).signer == fingerprint)

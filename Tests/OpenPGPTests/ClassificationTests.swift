@@ -86,8 +86,6 @@ private func readAll(_ bytes: UnsafeRawBufferPointer, total: Int) {
     do throws(PacketError) {
         while let packet = try reader.next() {
             _ = try? PublicKeyEncryptedSessionKey(packet)
-            _ = try? OnePassSignature(packet)
-            _ = try? SignaturePacket(packet)
             _ = try? LiteralData(packet).contents()
         }
     } catch {}

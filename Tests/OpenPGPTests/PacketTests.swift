@@ -93,35 +93,3 @@ func types(_ message: [UInt8]) -> ([UInt8], PacketError?) {
         #expect(throws: PacketError.malformed) { try recipient([3, 1, 2]) }
     }
 }
-
-@Suite struct SignatureTests {
-    @Test func whatGnuPGWrote() throws {
-        let message = try fixture("gnupg24/gina/3e4b69d8c6e598a4d97a9c40cef1a88bb7b6f98c/public-uncompressed.json.pgp")
-        let plain = try fixture("plain/hello.json")
-        try message.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws in
-            var reader = PacketReader(bytes)
-            let onePass = try OnePassSignature(try #require(try reader.next()))
-            #expect(onePass.signatureClass == 0)
-            #expect(onePass.issuer.rawValue == 0xCEF1_A88B_B7B6_F98C)
-            let literal = try LiteralData(try #require(try reader.next()))
-            #expect(try literal.contents() == plain)
-            #expect(literal.mode == 0x62)
-            let signature = try SignaturePacket(try #require(try reader.next()))
-            #expect(signature.version == 4)
-            #expect(signature.issuerFingerprint == Fingerprint("3e4b69d8c6e598a4d97a9c40cef1a88bb7b6f98c"))
-            #expect(signature.issuer?.rawValue == 0xCEF1_A88B_B7B6_F98C)
-            #expect(try #require(signature.creationTime) > 1_700_000_000)
-            #expect(try reader.next() == nil)
-        }
-    }
-
-    @Test func aCreationTimeOutsideTheHashedAreaIsNotBelieved() throws {
-        let body: [UInt8] = [4, 0, 22, 8, 0, 0, 0, 6, 5, 2, 1, 2, 3, 4, 0, 0]
-        try ([0xC2, UInt8(body.count)] + body).withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws in
-            var reader = PacketReader(bytes)
-            let signature = try SignaturePacket(try #require(try reader.next()))
-            #expect(signature.creationTime == nil)
-            #expect(signature.issuer == nil)
-        }
-    }
-}

@@ -18,6 +18,7 @@ import System
     }
 
     @Test(arguments: ["r--000000000001.json.pgp", "r-a-00000000001.json.pgp", "r-a-000000000000.json.pgp", "r-a-00000000000x.json.pgp",
-                      "a-a-000000000001.json.pgp", "r-a-000000000001.json", "device.json.pgp", ""])
+                      "a-a-000000000001.json.pgp", "r-a-000000000001.json", "device.json.pgp", "",
+                      "r-My notes-000000000001.json.pgp", "r-a.12-000000000001.json.pgp", "r-a.1234567g-000000000001.json.pgp", "r-.12345678-000000000001.json.pgp"])
     func othersAreNotBatches(_ name: String) { #expect(BatchName(Array(name.utf8)) == nil) }
 }

@@ -108,6 +108,18 @@ import Testing
         #expect(bench.publisher.isIdle)
     }
 
+    @Test("R3: what waits is published when the clock becomes set, in the dead-band too") func clockBecomesSetInTheDeadBand() {
+        let bench = Bench([Sample.sensor(batch: 60, deadBand: 10)]) { $0.simulated.realtime = 0 }
+        bench.read(1); bench.read(2)
+        bench.publisher.clockChanged()
+        bench.turn()
+        #expect(bench.backend.files.isEmpty, "it is as unset as before")
+        bench.backend.simulated.realtime = 3000 * 86_400 * nanosecondsPerSecond
+        bench.publisher.clockChanged()
+        bench.turn()
+        #expect(bench.backend.text(Self.first).contains("clockUnset"))
+    }
+
     @Test("a file that somebody put in the chain's place is stepped over") func nameIsTaken() {
         let bench = Bench([Sample.sensor(batch: 1)])
         let stray = Array("stray".utf8)

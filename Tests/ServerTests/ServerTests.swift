@@ -145,6 +145,25 @@ private func network(_ number: Int) -> Network { Network(prefix: UInt64(number),
         #expect(try harness.request("GET", harness.base).status == 200)
     }
 
+    /// docs/http.md, 5.4
+    @Test func atTheEndResponsesOnTheirWayAreFinished() throws {
+        let harness = try Harness([("a.pgp", publicFile(100_000), 1)])
+        let idle = harness.connect(), half = harness.connect(), slow = harness.connect(room: 100), stuck = harness.connect(room: 100)
+        half.deliver("GET / HTTP/1.1\r\n")
+        for stream in [slow, stuck] { stream.deliver(get(harness.base + "/a.pgp") + get("/behind")) }
+        harness.server.finish()
+        #expect(idle.isClosed && half.isClosed && half.outbox.isEmpty && !slow.isClosed && harness.server.openConnections == 2)
+        try harness.advance(seconds: 1)
+        slow.makeRoom(.max)
+        #expect(slow.isFinished && slow.responses().map(\.body.count) == [100_000], "whole, and nothing behind it")
+        slow.end()
+        #expect(slow.isClosed && harness.server.openConnections == 1)
+        try harness.advance(seconds: 0.9)
+        #expect(!stuck.isClosed)
+        try harness.advance(seconds: 0.2)
+        #expect(stuck.isClosed && harness.server.openConnections == 0)
+    }
+
     @Test func counters() throws {
         let harness = try Harness([("a.pgp", publicFile(100), 1)])
         let stream = harness.connect()

@@ -75,6 +75,7 @@ void maud_directory_close(maud_directory *directory);
 struct maud_address { uint8_t octets[16]; uint16_t port; uint8_t is_ipv6; }; /* IPv4 in the first 4 octets */
 /* A listener on a numeric address ("127.0.0.1", "::"); port 0 means any free port. IPv6 "::" serves IPv4 too. */
 int maud_listen(const char *address, uint16_t port, int backlog);
+int maud_is_address(const char *address);  /* whether it is one */
 int maud_local_port(int fd);
 int maud_accept(int fd, struct maud_address *peer);
 /* Begins to connect to a numeric address; the socket takes octets once it is connected, and fails when it cannot be. */
@@ -84,6 +85,7 @@ intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* no
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);
 int maud_listen_unix(int directory, const char *name, int backlog);  /* socket file in a directory, mode 0600 */
 int maud_connect_unix_blocking(int directory, const char *name);
+void maud_stop_listening(int fd); /* new connections, and those that wait, are refused */
 int maud_shutdown_write(int fd); /* the other side sees the end of what we send */
 
 /* ---- Events and time (events.c) ---- */
@@ -130,10 +132,6 @@ int maud_fork(void);
 void maud_end_with_parent(int parent);
 int maud_pipe(int *reading, int *writing); /* blocking, close-on-exec */
 void maud_no_core(void);                   /* this process and its children leave no core file */
-/* SIGINT and SIGQUIT wait until they are released: in a process whose child has the terminal, so that the child can
- * give it back before both end. */
-void maud_hold_keyboard_signals(void);
-void maud_release_keyboard_signals(void);
 int maud_wait(int pid);                    /* blocks; exit status 0...255, 256 + signal, or -errno */
 int maud_wait_no_hang(int pid);            /* -EAGAIN while it runs */
 int maud_pidfd_open(int pid);
@@ -146,6 +144,18 @@ int maud_spawn(const char *const *arguments, int *output);
 /* Reads a line from the terminal with echo off; the line end is not stored. Returns its length or -errno.
  * A signal that ends the process does so with echo on again. */
 intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count);
+
+/* ---- Signals that end a command (cleanup.c): SIGINT, SIGQUIT, SIGTERM, SIGHUP ---- */
+/* From now on they end every program whose command line holds `name`, remove the directory `name` in the open directory
+ * `base`, and then do what they always do. One directory a process, of the process that called; ignored ones stay ignored. */
+int maud_remove_at_signals(int base, const char *name);
+void maud_keep_at_signals(void);           /* takes that back */
+void maud_hold_signals(void);              /* they wait until they are released */
+void maud_release_signals(void);
+/* After a fork with signals held, releases them: one that ends this process ends the child first, which may have the
+ * terminal and gives it back. */
+void maud_end_after_child(int pid);
+int maud_wait_for_child(int pid);          /* as maud_wait, for that child */
 /* A new mount namespace (and user namespace when not privileged) with a ramfs, which is never swapped, on path. */
 int maud_private_ramfs(const char *path);
 void maud_trim_heap(void);                 /* gives free heap pages back to the kernel */
@@ -156,7 +166,6 @@ void maud_tune_heap(void);                 /* one arena, small thresholds: befor
 void *maud_locked_allocate(size_t count);
 void *maud_locked_allocate_shared(size_t count);       /* a child that is forked later writes into the same memory */
 void maud_locked_free(void *memory, size_t count);     /* wipes it first; count as given to allocate */
-void maud_wipe(void *memory, size_t count);            /* zeros that no compiler leaves out */
 void maud_random(void *buffer, size_t count);          /* getrandom(2) */
 
 /* ---- Numbers ---- */
