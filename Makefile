@@ -21,7 +21,7 @@ MBEDTLS := third-party/mbedtls-source/.complete
 SYSROOT := $(if $(DEBIAN_ARCHITECTURE),.sysroot/$(DEBIAN_ARCHITECTURE)/.complete)
 PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
 # Octets; aarch64 only (docs/building.md).
-SIZE_LIMIT := 460800
+SIZE_LIMIT := 921600
 
 firmware: packages-build $(if $(SYSROOT),packages-boards) $(SYSROOT) $(MBEDTLS) ## Build out/$(BOARD)/maud with Embedded Swift (BOARD=linux-host unless given)
 	$(SWIFT) build -c release --product maud --disable-local-rpath $(if $(TRIPLE),--triple $(TRIPLE)) --toolset $(TOOLSET) \

@@ -40,4 +40,4 @@ def test_a_boards_binary_has_its_symbols_apart(board):
 
 
 def test_the_aarch64_binary_is_small_enough():
-    assert (REPOSITORY / "out/raspberry-pi-zero-2-w/maud").stat().st_size <= 450 * 1024
+    assert (REPOSITORY / "out/raspberry-pi-zero-2-w/maud").stat().st_size <= 900 * 1024
