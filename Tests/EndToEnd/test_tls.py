@@ -335,10 +335,12 @@ def test_what_is_no_handshake(quiet, octets):
 def test_a_hello_that_stops_anywhere(quiet):
     hello = client_hello()
     lengths = range(1, len(hello), 23)
-    for length in lengths:
-        with socket.create_connection(("127.0.0.1", quiet.secure_port), PATIENCE) as connection:
-            connection.sendall(hello[:length])
-    wait_until(lambda: tls(quiet)["failed"] == len(lengths) and tls(quiet)["underWay"] == 0, "the failures")
+    for start in range(0, len(lengths), 4):  # no more at once than one network may have
+        for length in lengths[start:start + 4]:
+            with socket.create_connection(("127.0.0.1", quiet.secure_port), PATIENCE) as connection:
+                connection.sendall(hello[:length])
+        wait_until(lambda: tls(quiet)["underWay"] == 0, "the end of the handshakes")
+    assert tls(quiet)["failed"] == len(lengths)
 
 
 # Bounds
