@@ -18,6 +18,7 @@ import sys
 import time
 
 from measuring import KIB, MAUD, REPOSITORY, Node, Place, agents, failures, memory, processor_seconds, report, sensor, wait_until
+from tls_bench import bench_tls  # noqa: F401
 
 
 def bench_idle():
