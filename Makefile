@@ -62,7 +62,7 @@ test-tls: packages-build $(MBEDTLS) ## Run Mbed TLS's own suites for pk, x509 an
 test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
 	$(PYTEST) -q Tests/EndToEnd $(TESTS)
 
-fuzz: packages-build ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
+fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
 
 boards: ## Build for every board
