@@ -9,8 +9,8 @@ build=(gcc libc6-dev binutils libncurses6 libxml2 gpg gpg-agent libgpgme-dev lib
   patch bzip2 debian-archive-keyring)
 run=(curl jq)
 boards=(binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf debian-archive-keyring)
-tests=(g++ python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user")
-bench=(python3 curl strace procps nginx-light wrk)
+tests=(g++ openssl python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user")
+bench=(openssl python3 curl strace procps nginx-light wrk)
 
 command -v dpkg-query > /dev/null || {
   echo "install-packages: not a Debian system, going on with what is here; see docs/building.md" >&2
