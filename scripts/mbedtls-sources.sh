@@ -95,7 +95,7 @@ rm -rf "$directory"
 mkdir -p "$directory"
 parts=()
 [ "$part" = --whole ] || parts=(--wildcards --no-wildcards-match-slash '*/include' '*/library' '*/3rdparty/p256-m' '*/LICENSE')
-tar -C "$directory" -x --strip-components=1 -f "$tarball" "${parts[@]}"
+tar -C "$directory" -x --no-same-owner --strip-components=1 -f "$tarball" "${parts[@]}"
 for patch in "$ours"/*.patch; do
   patch -s -p1 -d "$directory" < "$patch" || fail "${patch##*/} does not apply to ${tarball##*/}"
 done
