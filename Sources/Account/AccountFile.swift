@@ -34,10 +34,16 @@ extension Account {
                 export = try workshop.lockedMemory(Bounds.keyFileSize)
                 _ = try workshop.gnupg.wait { workshop.gnupg.exportSecretKey(key.fingerprint, into: export, completion: $0) }
             } catch { throw .gnupg(error) }
-            do throws(SystemError) { try mau.create() } catch {
-                throw .reported(message: "cannot make the Mau directory: \(error.description)", exitCode: error.outputExitCode)
+            let isNew = (try? Files.status(mau.keys)) ?? nil == nil
+            do throws(AccountError) {
+                do throws(SystemError) { try mau.create() } catch {
+                    throw AccountError.reported(message: "cannot make the Mau directory: \(error.description)", exitCode: error.outputExitCode)
+                }
+                try write(export, mau, workshop, secret, existing: .refuse)
+            } catch {
+                if isNew { mau.removeIfEmpty(mau.keys) }
+                throw error
             }
-            try write(export, mau, workshop, secret, existing: .refuse)
             do throws(SystemError) { try mau.makeDurably(mau.content(of: key.fingerprint), parent: mau.path) } catch { throw .system(error) }
             return .account(UnlockedAccount(key: key, derivationNanoseconds: 0))
         }.account()

@@ -65,8 +65,14 @@ extension Friends {
     }
 
     private func store(_ message: [UInt8], _ fingerprint: Fingerprint, _ group: GroupName?) throws(SystemError) {
-        if let group { try mau.makeDurably(mau.keys(of: group), parent: mau.keys) }
-        try DurableFile.write(message, to: "\(fingerprint.description).pgp", in: mau.keys(of: group), temporaryDirectory: mau.path, existing: .replace)
+        let directory = mau.keys(of: group)
+        do throws(SystemError) {
+            if group != nil { try mau.makeDurably(directory, parent: mau.keys) }
+            try DurableFile.write(message, to: "\(fingerprint.description).pgp", in: directory, temporaryDirectory: mau.path, existing: .replace)
+        } catch {
+            if group != nil { mau.removeIfEmpty(directory) }
+            throw error
+        }
     }
 
     /// Removes a friend from one group, or (with nil) from `.mau` and every group. Its files and its directory stay.

@@ -39,6 +39,9 @@ public struct MauDirectory {
         try DurableFile.synchronize(parent)
     }
 
+    /// Takes back a directory that was made for a file which could not be written then; one that holds something stays.
+    func removeIfEmpty(_ directory: String) { _ = maud_unlinkat(Files.currentDirectory, directory, true) }
+
     private static func parent(of path: String) -> String {
         var octets = Array(path.utf8)
         while octets.count > 1, octets.last == 0x2F { octets.removeLast() }

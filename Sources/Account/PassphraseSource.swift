@@ -19,7 +19,7 @@ public enum PassphraseError: Error {
         switch self {
         case .empty: "the passphrase is empty"
         case .tooLong: "the passphrase is longer than \(Bounds.passphraseLength) octets"
-        case .severalLines: "the passphrase has more than one line"
+        case .severalLines: "the passphrase has more than one line, or a NUL"
         case .different: "the two passphrases differ"
         case .noSource: "there is no passphrase: give --passphrase-file FILE or a systemd credential named passphrase, or run in a terminal"
         case .unreadable(let error): "cannot read the passphrase: \(error.description)"

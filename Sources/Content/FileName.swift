@@ -39,11 +39,11 @@ public struct FileName: Equatable, Sendable {
     public static func defect(of name: UnsafeRawBufferPointer) -> Defect? {
         if name.isEmpty { return .empty }
         if name.count > Bounds.fileNameLength { return .tooLong }
-        if name[0] == 0x2E { return .leadingDot }
         for octet in name {
             if octet == 0x2F || octet == 0x5C { return .separator }
             if octet < 0x20 || octet == 0x7F { return .controlCharacter }
         }
+        if name[0] == 0x2E { return .leadingDot }
         guard name.count > 4, hasSuffix(name, ".pgp") else { return .notPGP }
         return isUTF8(name) ? nil : .notUTF8
     }

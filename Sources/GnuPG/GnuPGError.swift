@@ -4,7 +4,7 @@ import System
 
 /// Why an OpenPGP operation did not give a result.
 public enum GnuPGError: Error {
-    /// There is no program `gpg` in PATH.
+    /// There is no program `gpg` in PATH, or no gpg-agent where gpg looks for it.
     case programMissing
     /// The passphrase does not open this.
     case wrongPassphrase
@@ -56,7 +56,7 @@ public enum GnuPGError: Error {
     /// One clause for a person.
     public var description: Message {
         switch self {
-        case .programMissing: "gpg is missing: install GnuPG (Debian: apt install gpg gpg-agent) or put it in PATH"
+        case .programMissing: "gpg or gpg-agent is missing: install both (Debian: apt install gpg gpg-agent) or put gpg in PATH"
         case .wrongPassphrase: "the passphrase is wrong"
         case .damaged: "the OpenPGP data is damaged"
         case .notForUs: "it is not encrypted to this account"

@@ -56,8 +56,10 @@ final class Operation {
         if report.unusableSigner { return .unusableSigningKey }
         if report.unusableRecipient { return .unusableRecipient }
         if report.unsupported { return .unsupported }
+        if report.agentMissing { return .programMissing }
         switch UInt32(code & 0xFFFF) {
         case GPG_ERR_TIMEOUT.rawValue: return .timedOut
+        case GPG_ERR_NO_AGENT.rawValue: return .programMissing
         // gpg asks again after a wrong answer; a second one that is empty or missing ends it.
         case GPG_ERR_BAD_PASSPHRASE.rawValue, GPG_ERR_NO_PASSPHRASE.rawValue: return .wrongPassphrase
         case GPG_ERR_NO_DATA.rawValue, GPG_ERR_INV_PACKET.rawValue, GPG_ERR_BAD_DATA.rawValue: return .damaged

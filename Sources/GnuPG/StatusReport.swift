@@ -27,6 +27,8 @@ struct StatusReport {
     private(set) var unusableRecipient = false
     private(set) var unusableSigner = false
     private(set) var unsupported = false
+    /// gpg could not start gpg-agent.
+    private(set) var agentMissing = false
     /// Fingerprints of keys that were imported or made.
     private(set) var keys: [Fingerprint] = []
     /// An import read secret keys, and took none: their passphrase was wrong.
@@ -114,6 +116,7 @@ struct StatusReport {
         } else if same(keyword, "ERROR") || same(keyword, "FAILURE") {
             let code = UInt32(truncatingIfNeeded: number(word(arguments, 1))) & 0xFFFF
             if code == GPG_ERR_BAD_PASSPHRASE.rawValue { badPassphrase = true }
+            if code == GPG_ERR_NO_AGENT.rawValue { agentMissing = true }
             if code == GPG_ERR_CIPHER_ALGO.rawValue || code == GPG_ERR_PUBKEY_ALGO.rawValue { unsupported = true }
         } else {
             return false

@@ -42,7 +42,8 @@ extension Operation {
         if sink.isOverfull { return .tooLarge }
         if code == 0, report.isDecrypted, !report.decryptionFailed { return nil }
         if report.badPassphrase { return .wrongPassphrase }
-        if report.unsupported { return .unsupported }
-        return .damaged
+        // Where gpg came to decrypting, or found no data, the message is to blame; else whatever kept gpg from it.
+        if report.decryptionFailed || report.noData || report.literals > 0, !report.agentMissing { return report.unsupported ? .unsupported : .damaged }
+        return failure(code) ?? .damaged
     }
 }

@@ -10,9 +10,23 @@ public func maudMain(_ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CC
     var index = 1
     while index < Int(count), let word = arguments[index] {
         words.append(String(cString: word))
+        guard isSame(words[index - 1], word) else {
+            Output.standardError("maud: argument \(index) is not UTF-8\n" as Message)
+            return ExitCode.usage.rawValue
+        }
         index += 1
     }
     return CommandLineInterface.run(words).rawValue
+}
+
+/// Whether a text is what its C string is: String repairs octets that are not UTF-8, which would make another name of it.
+private func isSame(_ text: String, _ word: UnsafePointer<CChar>) -> Bool {
+    var position = word
+    for octet in text.utf8 {
+        if UInt8(bitPattern: position.pointee) != octet { return false }
+        position += 1
+    }
+    return position.pointee == 0
 }
 
 /// From words to a verb, and from its error to a sentence and an exit code.

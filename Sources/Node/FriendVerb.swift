@@ -34,18 +34,19 @@ private enum FriendCommand {
             self = .list
             return
         }
+        let isAdd = action.hasSameOctets(as: "add"), isRemove = action.hasSameOctets(as: "remove"), isFollow = action.hasSameOctets(as: "follow")
+        guard isAdd || isRemove || isFollow || action.hasSameOctets(as: "unfollow") else {
+            throw CommandError(.usage, "friend takes add, list, remove, follow or unfollow, not \(printable(action))")
+        }
         guard invocation.arguments.count > 1 else { throw CommandError(.usage, "KEYFILE or FINGERPRINT is missing") }
         let argument = invocation.arguments[1]
-        if action.hasSameOctets(as: "add") {
+        if isAdd {
             self = .add(file: try FriendCommand.keyFile(argument), group)
-        } else if action.hasSameOctets(as: "remove") {
-            self = .remove(try CommonOptions.fingerprint(argument), group)
-        } else {
-            if group != nil { throw CommandError(.usage, "--group is for add and remove") }
-            if action.hasSameOctets(as: "follow") { self = .follow(try CommonOptions.fingerprint(argument)) }
-            else if action.hasSameOctets(as: "unfollow") { self = .unfollow(try CommonOptions.fingerprint(argument)) }
-            else { throw CommandError(.usage, "friend takes add, list, remove, follow or unfollow, not \(printable(action))") }
+            return
         }
+        if !isRemove, group != nil { throw CommandError(.usage, "--group is for add and remove") }
+        let fingerprint = try CommonOptions.fingerprint(argument)
+        self = isRemove ? .remove(fingerprint, group) : isFollow ? .follow(fingerprint) : .unfollow(fingerprint)
     }
 
     private static func group(_ invocation: Invocation) throws(CommandError) -> GroupName? {

@@ -36,6 +36,7 @@ final class RunningNode {
     let started: Int64
     private let state: String
     private let rootLock: FileDescriptor
+    private let stateLock: FileDescriptor
     private var statusSocket: StatusSocket?
     private var friendsWatch: FriendsWatch?
     private var clockWatch: ClockWatch?
@@ -51,9 +52,10 @@ final class RunningNode {
         var board: Board
         do throws(BoardError) { board = try Board.load(path: options.boardFile) } catch { throw CommandError(error.exitCode, error.description) }
         (root, state, address) = (options.root, options.state, options.http)
-        rootLock = try RootLock.take(root)
-        try RootLock.checkWritable(root)
+        rootLock = try DirectoryLock.take(root, "the Mau directory")
+        try DirectoryLock.checkWritable(root)
         try StateDirectory.create(state)
+        stateLock = try DirectoryLock.take(state, "the state directory")
         let system = SystemClock()
         started = system.sinceBoot
         let signingKey: SigningKey

@@ -111,7 +111,7 @@ class Node:
         line = [*wrapper, *self.maud, *verb.split(), "--runtime", self.runtime]
         if identity:
             line += ["--root", self.root, "--passphrase-file", self.passphrase_file]
-        result = subprocess.run([str(word) for word in line + list(arguments)], input=input, capture_output=True, timeout=timeout,
+        result = subprocess.run([word if isinstance(word, bytes) else str(word) for word in line + list(arguments)], input=input, capture_output=True, timeout=timeout,
                                 env={**os.environ, **self.environment, **(environment or {})})
         if check:
             assert result.returncode == 0, f"maud {verb} exited with {result.returncode}: {result.stderr.decode(errors='replace')}"

@@ -150,6 +150,23 @@ def test_gpg_missing(node, tmp_path):
 
 
 @needs_mount
+def test_gpg_agent_missing(node, make_node):
+    """Not the account's fault, and nobody must overwrite it for that."""
+    agent = Path(shutil.which("gpg-agent")).resolve()
+    wrapper = ["unshare", "-m", "sh", "-c", f'mount --bind /dev/null {agent} && exec "$@"', "sh"]
+    before = snapshot(node)
+    assert "gpg-agent" in one_sentence(node.command("fingerprint", check=False, wrapper=wrapper), "unavailable")
+    assert snapshot(node) == before
+    other = make_node("other")
+    assert "gpg-agent" in one_sentence(other.command("init", "--name", "x", check=False, wrapper=wrapper), "unavailable")
+
+
+def test_a_gpg_that_cannot_be_started_is_no_damaged_account(node):
+    text = node.command("fingerprint", check=False, wrapper=["sh", "-c", 'ulimit -n 8; exec "$@"', "sh"]).stderr.decode()
+    assert text.count("\n") == 1 and "damaged" not in text
+
+
+@needs_mount
 def test_a_directory_that_cannot_be_written(node, tmp_path):
     """Read-only as a file system is: root may write anywhere else."""
     before = snapshot(node)
@@ -166,6 +183,31 @@ def test_a_directory_that_cannot_be_written(node, tmp_path):
     result = subprocess.run(["unshare", "-m", "sh", "-c", f'mount --bind {other} {other} && mount -o remount,ro,bind {other} && exec "$@"', "sh", *node.maud,
                              "init", "--root", other, "--name", "x", "--passphrase-file", node.passphrase_file, "--runtime", node.runtime], capture_output=True)
     one_sentence(result, "cannotCreate")
+
+
+@needs_mount
+def test_a_full_disk_leaves_no_empty_directories(make_node, gnupg, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", disk], check=True)
+    try:
+        node = make_node("disk/node")
+        filler = disk / "filler"
+        fill = lambda: filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
+        fill()
+        one_sentence(node.command("init", "--name", "x", check=False), "inputOutput")
+        assert list(node.root.iterdir()) == []
+        filler.unlink()
+        node.init()
+        friend = gnupg.new_key("friend")
+        key = tmp_path / "friend.pgp"
+        key.write_bytes(gnupg.run("--export", friend).stdout)
+        fill()
+        before = snapshot(node)
+        one_sentence(node.command("friend add", "--group", "viewers", key, check=False), "inputOutput")
+        assert snapshot(node) == before and not (node.root / ".mau/viewers").exists()
+    finally:
+        subprocess.run(["umount", "-l", disk])
 
 
 @needs_mount
@@ -222,7 +264,8 @@ def test_usage(node, line, tmp_path):
 
 
 @pytest.mark.parametrize("line, word", [
-    (["friend add", "--group", "a/b", "key"], "a/b"), (["friend follow", "xyz"], "xyz"), (["friend greet", "x"], "greet"),
+    (["friend add", "--group", "a/b", "key"], "a/b"), (["friend follow", "xyz"], "xyz"), (["friend greet", "x"], "greet"), (["friend greet"], "greet"),
+    (["publish", "--name", "../x.pgp", "--public", "x"], "separator"), (["fingerprint", b"a\xff"], "UTF-8"),
     (["publish", "--name", "x.pgp", "--public", "--to", "viewers", "x"], "--to"), (["publish", "--name", "x", "x"], ".pgp"),
     (["init", "--import", "x", "--name", "y"], "--name"), (["run", "--board", ""], "needs a value"),
 ], ids=lambda value: value if isinstance(value, str) else None)
@@ -269,6 +312,14 @@ def test_a_key_replaces_no_device(node, tmp_path):
 
 def test_status_of_a_node_that_does_not_run(node):
     one_sentence(node.command("status", "--state", node.directory, identity=False, check=False), "unavailable")
+
+
+def test_two_daemons_with_one_state_directory(running, make_node):
+    other = make_node("other").init()
+    other.state = running.state
+    result = other.command("run", "--board", running.board, "--state", running.state, "--http", "127.0.0.1:0", check=False, timeout=30)
+    assert "state directory" in one_sentence(result, "temporary")
+    assert running.status()["fingerprint"] == running.fingerprint
 
 
 def test_two_daemons_on_one_directory(running, tmp_path):
