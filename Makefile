@@ -15,13 +15,15 @@ BUILD_TIME := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2> /dev/
 BUILD_DAY := $(if $(BUILD_TIME),-Xcc -DMAUD_BUILD_TIME=$(shell echo $$(($(BUILD_TIME) / 86400 * 86400)))LL)
 # What a board's Debian gives; besides headers and static libraries, what qemu-user needs to run the result.
 SYSROOT_SUITE := trixie
-SYSROOT_PACKAGES := libc6-dev libgcc-14-dev linux-libc-dev libgpgme-dev libsystemd-dev libsodium-dev libjansson-dev
+SYSROOT_PACKAGES := libc6-dev libgcc-14-dev linux-libc-dev libgpgme-dev libsystemd-dev libsodium-dev libjansson-dev libnghttp2-dev
+# Mbed TLS, patched: SwiftPM compiles it like a target of ours (docs/building.md).
+MBEDTLS := third-party/mbedtls-source/.complete
 SYSROOT := $(if $(DEBIAN_ARCHITECTURE),.sysroot/$(DEBIAN_ARCHITECTURE)/.complete)
 PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
 # Octets; aarch64 only (docs/building.md).
-SIZE_LIMIT := 460800
+SIZE_LIMIT := 921600
 
-firmware: packages-build $(if $(SYSROOT),packages-boards) $(SYSROOT) ## Build out/$(BOARD)/maud with Embedded Swift (BOARD=linux-host unless given)
+firmware: packages-build $(if $(SYSROOT),packages-boards) $(SYSROOT) $(MBEDTLS) ## Build out/$(BOARD)/maud with Embedded Swift (BOARD=linux-host unless given)
 	$(SWIFT) build -c release --product maud --disable-local-rpath $(if $(TRIPLE),--triple $(TRIPLE)) --toolset $(TOOLSET) \
 	  --scratch-path $(BUILD) $(BUILD_DAY) -Xlinker -Map=$(BUILD)/maud.map
 	@mkdir -p out/$(BOARD)
@@ -48,14 +50,19 @@ test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offl
 check-embedded: ## Build the daemon for this machine as Embedded Swift, all the way to the link
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 
-test-units: packages-build ## Build regular Swift and run every layer's own tests
+test-units: packages-build $(MBEDTLS) ## Build regular Swift and run every layer's own tests
 	@# The node's own log lines would hide the test runner's.
 	set -o pipefail; $(SWIFT) test --no-parallel --quiet --disable-xctest 2>&1 | { grep -v '^event=' || true; }
+
+mbedtls: packages-build $(MBEDTLS) ## Unpack Mbed TLS for `swift build` (MBEDTLS_TARBALL=FILE: not from Debian's mirror)
+
+test-tls: packages-build $(MBEDTLS) ## Run Mbed TLS's own suites for pk, x509 and ssl against the patched tree
+	@scripts/test-mbedtls.sh
 
 test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
 	$(PYTEST) -q Tests/EndToEnd $(TESTS)
 
-fuzz: packages-build ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
+fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
 
 boards: ## Build for every board
@@ -75,7 +82,7 @@ bench: packages-build packages-bench packages-boards ## Measure; prints JSON lin
 	@python3 Tests/Bench/bench.py $(MEASURE)
 
 clean: ## Remove everything that was built (not ./run, where `make run` keeps its node)
-	rm -rf .build .sysroot .venv out
+	rm -rf .build third-party/mbedtls-source .sysroot .venv out
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -84,6 +91,10 @@ help: ## List the targets
 
 packages-%:
 	@scripts/install-packages.sh $*
+
+$(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard third-party/mbedtls/*)
+	@scripts/mbedtls-sources.sh third-party/mbedtls-source
+	@touch $@
 
 .sysroot/%/.complete: scripts/make-sysroot.sh
 	scripts/make-sysroot.sh $* $(SYSROOT_SUITE) .sysroot/$* $(SYSROOT_PACKAGES)
@@ -97,4 +108,4 @@ packages-%:
 	@touch $@
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware run test test-vocabulary check-embedded test-units test-end-to-end fuzz boards size bench clean help
+.PHONY: firmware run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end fuzz boards size bench clean help

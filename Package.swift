@@ -28,6 +28,12 @@ let package = Package(
     targets: [
         // C, thin: the kernel and libc behind functions that Swift can import, and the worker thread.
         .target(name: "CLinux", dependencies: ["CSodium"], cSettings: c),
+        // Mbed TLS with our patches, unpacked by `make mbedtls` (docs/building.md): the parts that the configuration uses.
+        .target(name: "MbedTLS", path: "third-party/mbedtls-source", exclude: ["LICENSE", "version"], sources: ["library", "3rdparty/p256-m"], publicHeadersPath: "include", cSettings: [
+            .headerSearchPath("library"), .headerSearchPath("3rdparty/p256-m"), .headerSearchPath("3rdparty/p256-m/p256-m"),
+            .headerSearchPath("3rdparty/p256-m/p256-m/include"),
+        ]),
+        .target(name: "CMbedTLS", dependencies: ["MbedTLS", "CLinux", "CSodium"]), // TLS as functions that Swift can import
         .systemLibrary(name: "CSodium"),
         .systemLibrary(name: "CGPGME"),
         .systemLibrary(name: "CJansson"),
@@ -45,11 +51,13 @@ let package = Package(
     + layer("Vocabulary", ["Board", "JSON", "OpenPGP", "System", "CVocabulary"])
     + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("GnuPG", ["CGPGME", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Account", ["GnuPG", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
+    + layer("Account", ["GnuPG", "TLS", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
+    + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
-    + layer("Server", ["HTTP", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
 
@@ -62,6 +70,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("RequestFuzz", ["HTTP", "System"]),
         fuzz("MessageFuzz", ["OpenPGP"]),
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
+        fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("NameFuzz", ["Content", "OpenPGP", "Readings", "System"]),
     ]
 }

@@ -21,6 +21,13 @@ for target in "$@"; do
     BoardFileFuzz) for board in boards/*/board.json; do cp "$board" "$seeds/$(tr / - <<< "$board")"; done ;;
     MessageFuzz) find Tests/Fixtures -name '*.pgp' -size -8k | while read -r file; do cp "$file" "$seeds/$(tr / - <<< "$file")"; done ;;
     NameFuzz) printf 'r-a-000000000001.json.pgp' > "$seeds/batch"; printf -- '-12.5e3' > "$seeds/decimal" ;;
+    TLSFuzz)
+      for file in Tests/Fixtures/certs/*.der; do { printf '\0'; cat "$file"; } > "$seeds/${file##*/}"; done
+      for file in Tests/Fixtures/secret/*.gpg; do { printf '\1'; cat "$file"; } > "$seeds/${file##*/}"; done
+      python3 -c 'import ssl, sys
+out = ssl.MemoryBIO()
+try: ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="a").do_handshake()
+except ssl.SSLWantReadError: sys.stdout.buffer.write(b"\2" + out.read())' > "$seeds/hello" ;;
     RequestFuzz) printf 'GET /p2p/0/a.pgp?limit=5&after=1-2 HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\nIf-None-Match: "a"\r\nIf-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n' > "$seeds/request" ;;
   esac
   "$build/debug/$target" -max_total_time="$seconds" -max_len=20000 -print_final_stats=1 -verbosity=0 -artifact_prefix=$build/found/"$target"- \

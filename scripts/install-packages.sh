@@ -5,11 +5,12 @@ set -euo pipefail
 
 # "a|b": either will do; what is missing is installed by the first of them that apt knows.
 # libncurses6 and libxml2 are what Swift's own tools load.
-build=(gcc libc6-dev binutils libncurses6 libxml2 gpg gpg-agent libgpgme-dev libsodium-dev libjansson-dev libsystemd-dev)
+build=(gcc libc6-dev binutils libncurses6 libxml2 gpg gpg-agent libgpgme-dev libsodium-dev libjansson-dev libnghttp2-dev libsystemd-dev
+  patch bzip2 debian-archive-keyring)
 run=(curl jq)
 boards=(binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf debian-archive-keyring)
-tests=(g++ python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user")
-bench=(python3 curl strace procps nginx-light wrk)
+tests=(g++ openssl python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user")
+bench=(openssl python3 curl strace procps nginx-light wrk)
 
 command -v dpkg-query > /dev/null || {
   echo "install-packages: not a Debian system, going on with what is here; see docs/building.md" >&2

@@ -18,7 +18,9 @@ fi
 # The usual port, or any free one when something already answers there.
 http='[::]:8008'
 if (exec 3<> /dev/tcp/127.0.0.1/8008) 2> /dev/null; then http='[::]:0'; fi
-coproc node { exec "$maud" run "${identity[@]}" --state "$here/state" --board "$board" --http "$http"; }
+https='[::]:8448'
+if (exec 3<> /dev/tcp/127.0.0.1/8448) 2> /dev/null; then https='[::]:0'; fi
+coproc node { exec "$maud" run "${identity[@]}" --state "$here/state" --board "$board" --http "$http" --https "$https"; }
 pid=$node_PID output=${node[0]}
 trap 'kill -TERM "$pid" 2> /dev/null || :' INT TERM
 

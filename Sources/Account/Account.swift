@@ -2,6 +2,7 @@ import CLinux
 import GnuPG
 import OpenPGP
 import System
+import TLS
 
 /// The account after unlocking: who we are, and nothing secret.
 public struct UnlockedAccount {
@@ -23,7 +24,10 @@ public enum Account {
     /// Decrypts the account and puts its keys into GnuPG's working directory.
     ///
     /// With swap on a disk the keys in there get a random passphrase, returned in `keyPassphrase`; give it to `GnuPG`.
-    public static func unlock(_ mau: MauDirectory, passphrase: PassphraseSource, directory: WorkingDirectory)
+    ///
+    /// - Parameter signingKey: gets the primary key, straight from the process that opened the account. One that TLS cannot use
+    ///   leaves it empty.
+    public static func unlock(_ mau: MauDirectory, passphrase: PassphraseSource, directory: WorkingDirectory, signingKey: SigningKey? = nil)
         throws(AccountError) -> (account: UnlockedAccount, keyPassphrase: LockedMemory?) {
         let file = try read(mau)
         let keyPassphrase = Swap.reachesDisk ? try randomPassphrase() : nil
@@ -39,11 +43,14 @@ public enum Account {
                 if case .notOneSecretKey = error { throw .damagedAccount }
                 throw error
             }
+            // The parent shares the memory. What is wrong with a key it tells itself: nothing secret is in that.
+            if let signingKey { try? key.withBytes { (export) throws(SigningKeyError) in try signingKey.fill(fromExport: export) } }
             if let keyPassphrase {
                 try workshop.protectKeys(of: description.fingerprint, with: keyPassphrase, thenCopyTo: directory.path)
             }
             return .account(UnlockedAccount(key: description, derivationNanoseconds: took))
         }.account()
+        if let fingerprint = signingKey?.fingerprint, fingerprint != account.fingerprint { throw .damagedAccount }
         return (account, keyPassphrase)
     }
 

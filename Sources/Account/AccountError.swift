@@ -28,6 +28,8 @@ public enum AccountError: Error {
     case secretKey
     /// The key is the account's own.
     case ownKey
+    /// The key carries an encryption subkey of the account or of another friend, and would get that one's files.
+    case sharedSubkey(Fingerprint)
     /// No friend has this fingerprint (in this group).
     case noSuchFriend(Fingerprint)
     /// There is no directory of this fingerprint, so nothing to unfollow.
@@ -59,6 +61,7 @@ public enum AccountError: Error {
         case .notOneKey: "the file does not hold exactly one OpenPGP public key (version 4)"
         case .secretKey: "the file holds a SECRET key, which nobody but its owner should have: ask for the public key, and tell its owner"
         case .ownKey: "the key is this account's own"
+        case .sharedSubkey(let fingerprint): "the key carries a subkey of \(fingerprint.hexadecimal), and would get that one's files"
         case .noSuchFriend(let fingerprint): "\(fingerprint.hexadecimal) is not a friend there"
         case .notFollowed(let fingerprint): "\(fingerprint.hexadecimal) is not followed"
         case .bothDirectories(let fingerprint):

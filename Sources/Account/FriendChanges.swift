@@ -6,7 +6,8 @@ import System
 /// Adding, removing, following.
 extension Friends {
     /// Adds a friend: the public key in `file` (binary or armored, exactly one, version 4) is stored in the group, signed by
-    /// and encrypted to the account. A key that is there already is replaced. Call `load` afterwards.
+    /// and encrypted to the account. A key that is there already is replaced; one with a subkey that another friend has is refused.
+    /// Call `load` before, for that, and afterwards.
     public func add(_ file: [UInt8], to group: GroupName?, completion: @escaping (Result<KeyDescription, AccountError>) -> Void) {
         if file.count > Bounds.keyFileSize { return completion(.failure(.notOneKey)) }
         gnupg.describeKeys(in: file) { [self] result in
@@ -25,6 +26,8 @@ extension Friends {
             if keys.contains(where: { $0.isSecret }) { throw .secretKey }
             guard keys.count == 1, let key = keys.first else { throw .notOneKey }
             if key.fingerprint == owner { throw .ownKey }
+            if let account = gnupg.account, account.shares(key) { throw .sharedSubkey(owner) }
+            if let other = all.first(where: { $0.fingerprint != key.fingerprint && $0.key.shares(key) }) { throw .sharedSubkey(other.fingerprint) }
             var odd: [OddFile] = []
             do throws(SystemError) {
                 let files = try listFiles(&odd)

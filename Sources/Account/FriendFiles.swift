@@ -35,13 +35,13 @@ extension Friends {
             // things there that are no keys (sync_state.json).
             let isKey = octets.suffix(4).elementsEqual(Array<UInt8>(".pgp" as StaticString))
             if octets.first == 0x2E || (group == nil && text.hasSameOctets(as: "account.pgp")) { return true }
-            let kind = try Files.status(text, in: number, follow: false)?.kind
+            let status = try Files.status(text, in: number, follow: false), kind = status?.kind
             if kind != UInt32(MAUD_FILE_DIRECTORY), !isKey { return true }
             if kind == UInt32(MAUD_FILE_DIRECTORY), group == nil, let name = GroupName(octets) {
                 found.append(name)
             } else if kind == UInt32(MAUD_FILE_REGULAR), octets.count == Fingerprint.digits + 4, isKey,
                       let fingerprint = Fingerprint(hexadecimal: octets.prefix(Fingerprint.digits)) {
-                files.append(KeyFile(group: group, name: fingerprint))
+                files.append(KeyFile(group: group, name: fingerprint, modificationTime: status?.modification_time ?? 0))
             } else {
                 strange.append(OddFile(path: prefix + text, reason: "it is no friend's key (<fingerprint>.pgp) and no group"))
             }

@@ -33,6 +33,8 @@ public final class Friends {
     public internal(set) var all: [Friend] = []
     public internal(set) var oddFiles: [OddFile] = []
     private var isLoading = false
+    /// Changes whenever `all` does.
+    public private(set) var generation: UInt64 = 1
 
     /// - Parameter gnupg: holds the account's keys; friends' keys are imported there.
     public init(_ mau: MauDirectory, gnupg: GnuPG, owner: Fingerprint) {
@@ -60,6 +62,8 @@ public final class Friends {
     struct KeyFile {
         let group: GroupName?
         let name: Fingerprint
+        /// Nanoseconds since 1970.
+        let modificationTime: Int64
         var key: [UInt8] = []
         var path: String { (group.map { "\($0.description)/" } ?? "") + "\(name.description).pgp" }
     }
@@ -102,6 +106,17 @@ public final class Friends {
         }
     }
 
+    /// Whose encryption subkey a key carries beside its own: the account's, or that of a friend who was there before. Anybody can put a
+    /// public subkey of another into a key, as only its own primary key signs for it (RFC 9580, section 10.1.5).
+    private func owner(ofSubkeyIn key: KeyDescription, _ file: KeyFile, _ files: [KeyFile], _ keys: [KeyDescription]) -> Fingerprint? {
+        if let account = gnupg.account, account.shares(key) { return owner }
+        for (other, theirs) in zip(files, keys) where theirs.fingerprint != key.fingerprint && theirs.shares(key) {
+            if other.modificationTime < file.modificationTime { return theirs.fingerprint }
+            if other.modificationTime == file.modificationTime, other.path.utf8.lexicographicallyPrecedes(file.path.utf8) { return theirs.fingerprint }
+        }
+        return nil
+    }
+
     /// What the keys are, all at once; one by one when some file is not exactly one key.
     private func describe(_ files: [KeyFile], _ odd: [OddFile], completion: @escaping (Result<Void, AccountError>) -> Void) {
         if files.isEmpty { return finish([], [], odd, completion: completion) }
@@ -133,6 +148,10 @@ public final class Friends {
                 odd.append(OddFile(path: file.path, reason: key.isSecret ? "it holds a secret key" : "it holds another key than its name says"))
                 continue
             }
+            if let other = owner(ofSubkeyIn: key, file, files, keys) {
+                odd.append(OddFile(path: file.path, reason: "it carries a subkey of \(other.hexadecimal), and would get that one's files"))
+                continue
+            }
             ring.append(contentsOf: file.key)
             let index: Int
             if let known = friends.firstIndex(where: { $0.fingerprint == key.fingerprint }) { index = known } else {
@@ -143,6 +162,7 @@ public final class Friends {
         }
         let publish = { [self] in
             all = friends
+            generation += 1
             oddFiles = odd
             completion(.success(()))
         }

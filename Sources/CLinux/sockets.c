@@ -69,6 +69,19 @@ int maud_accept(int fd, struct maud_address *peer) {
   if (a.ss_family != AF_UNIX) { int one = 1; setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); }
   return c;
 }
+int maud_connect(const char *address, uint16_t port) {
+  FAULT("connect");
+  struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+  struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+  int is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
+  if (!is_v4 && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1) return -EINVAL;
+  int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+  if (fd < 0) return -errno;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  int result = is_v4 ? connect(fd, (struct sockaddr *)&v4, sizeof v4) : connect(fd, (struct sockaddr *)&v6, sizeof v6);
+  if (result < 0 && errno != EINPROGRESS) { int e = errno; close(fd); return -e; }
+  return fd;
+}
 intptr_t maud_receive(int fd, void *buffer, size_t count) { FAULT("recv"); return RESULT(recv(fd, buffer, count, MSG_DONTWAIT)); }
 intptr_t maud_send(int fd, const void *buffer, size_t count, bool more) {
   FAULT("send");

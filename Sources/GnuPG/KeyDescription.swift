@@ -45,6 +45,9 @@ public struct KeyDescription {
         encryptionKeyIDs = encryption
     }
 
+    /// Whether both have an encryption key of the same key id.
+    public func shares(_ other: KeyDescription) -> Bool { encryptionKeyIDs.contains { id in other.encryptionKeyIDs.contains(id) } }
+
     /// Why nothing can be encrypted to this key; nil when something can.
     public var encryptionDefect: StaticString? {
         if isRevoked { return "was revoked" }

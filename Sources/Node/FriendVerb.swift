@@ -66,6 +66,7 @@ private enum FriendCommand {
         let friends = Friends(MauDirectory(session.root), gnupg: session.gnuPG, owner: session.account.fingerprint)
         switch self {
         case .add(let file, let group):
+            let friends = try session.friends()
             let key = try session.finish { friends.add(file, to: group, completion: $0) }
             // It may still sign what others read; a controller's answers and a viewer's files are encrypted.
             if let defect = CommandLineInterface.defect(key) { Output.standardError("maud: \(defect)\n" as Message) }

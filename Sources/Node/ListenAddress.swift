@@ -42,8 +42,8 @@ struct ListenAddress {
 
     /// Listens there.
     @inline(never)
-    func listen(server: Server, loop: EventLoop) throws(CommandError) -> Listener {
-        do throws(SystemError) { return try Listener(address: address, port: port, server: server, loop: loop) } catch {
+    func listen(server: Server, handshakes: Handshakes? = nil, loop: EventLoop) throws(CommandError) -> Listener {
+        do throws(SystemError) { return try Listener(address: address, port: port, server: server, handshakes: handshakes, loop: loop) } catch {
             // An address that is one and is refused all the same: link-local without its interface.
             throw CommandError(error.code == ErrorNumber.invalid ? .usage : error.exitCode, "cannot serve on \(option) \(description(port: Int(port))): \(error.description)")
         }

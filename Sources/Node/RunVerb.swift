@@ -10,6 +10,9 @@ struct RunOptions {
     let passphraseFile: String?
     let boardFile: String
     let http: ListenAddress
+    let https: ListenAddress
+    /// Whether `--https` was said: then a key that TLS cannot use is an error.
+    let wantsHTTPS: Bool
 
     init(_ invocation: Invocation) throws(CommandError) {
         root = try invocation.required("--root")
@@ -18,6 +21,8 @@ struct RunOptions {
         runtime = invocation.value("--runtime")
         passphraseFile = invocation.value("--passphrase-file")
         http = try ListenAddress(invocation.value("--http") ?? "[::]:8008", option: "--http")
+        wantsHTTPS = invocation.value("--https") != nil
+        https = try ListenAddress(invocation.value("--https") ?? "[::]:8448", option: "--https")
     }
 }
 
@@ -30,6 +35,7 @@ extension CommandLineInterface {
             OptionDescription("--state", "DIR", "the node's own state (default: $STATE_DIRECTORY, $XDG_STATE_HOME/maud or ~/.local/state/maud)"),
             CommonOptions.runtime,
             OptionDescription("--http", "ADDR:PORT", "where to serve public files (default: [::]:8008; port 0: any free port)"),
+            OptionDescription("--https", "ADDR:PORT", "where friends are known by their keys, by TLS (default: [::]:8448)"),
         ], arguments: []) { (invocation) throws(CommandError) in
             let options = try RunOptions(invocation)
             let node = try RunningNode(options)

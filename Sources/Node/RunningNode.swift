@@ -8,6 +8,7 @@ import OpenPGP
 import Readings
 import Server
 import System
+import TLS
 
 /// A node while it runs: what it is made of, in the order it is started. It ends in the reverse order.
 final class RunningNode {
@@ -21,6 +22,7 @@ final class RunningNode {
     let gnuPG: GnuPG
     let store: Store
     let friends: Friends
+    let rights: FriendRights
     let backend: NodeBackend
     let publisher: ReadingsPublisher
     let publications: Publications
@@ -28,6 +30,8 @@ final class RunningNode {
     let server: Server
     let listener: Listener
     let address: ListenAddress
+    /// TLS; nil when the identity's key is of a kind that TLS cannot use.
+    let secure: SecureListener?
     let manager: ServiceManager
     let started: Int64
     private let state: String
@@ -54,7 +58,9 @@ final class RunningNode {
         stateLock = try DirectoryLock.take(state, "the state directory")
         let system = SystemClock()
         started = system.sinceBoot
-        let unlocked = try UnlockedHome(root: root, passphraseFile: options.passphraseFile, runtime: options.runtime)
+        let signingKey: SigningKey
+        do throws(SystemError) { signingKey = try SigningKey() } catch { throw CommandError("cannot lock memory for the key", error) }
+        let unlocked = try UnlockedHome(root: root, passphraseFile: options.passphraseFile, runtime: options.runtime, signingKey: signingKey)
         (home, account, clock) = (unlocked.directory, unlocked.account, unlocked.clock(system))
         do throws(SystemError) {
             signals = try check(maud_signals(), "sigaction")
@@ -68,12 +74,15 @@ final class RunningNode {
             store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: RunningNode.limits(board))
         } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
         friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
+        rights = FriendRights(friends: friends, account: account)
         backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint, loop: loop)
         publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend, loop: loop)
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
         sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
         server = Server(store: store, clock: clock, loop: loop)
         listener = try address.listen(server: server, loop: loop)
+        server.rights = rights
+        secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
         manager = ServiceManager(loop: loop)
     }
 
@@ -121,7 +130,10 @@ final class RunningNode {
             let times = own.latestTimes(before: RunningNode.latestBelievableTime)
             clock.resume(latest: times.published, passed: times.passed)
         }
-        do throws(SystemError) { try listener.start() } catch { return fail(error) }
+        do throws(SystemError) {
+            try listener.start()
+            try secure?.listener.start()
+        } catch { return fail(error) }
         served = loop.now
         publications.publish { [unowned(unsafe) self] in announce() }
         backend.friendsLoaded = { [publisher] in publisher.friendsAreLoaded() }
@@ -134,7 +146,8 @@ final class RunningNode {
 
     /// What the node says of itself is up to date: whoever waits for us may come.
     private func announce() {
-        Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\n")
+        let https: Message = if let secure { " https=\(secure.description)" } else { "" }
+        Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
         var log = Log("ready")
         log.field("fingerprint", octets: account.fingerprint.hexadecimal)
         log.field("files", store.totals.files)
@@ -171,6 +184,7 @@ final class RunningNode {
         isEnding = true
         manager.stopping()
         listener.close()
+        secure?.close()
         server.finish()
         sampler.stop()
         publisher.flush()

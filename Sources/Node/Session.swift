@@ -5,6 +5,7 @@ import EventLoop
 import GnuPG
 import OpenPGP
 import System
+import TLS
 
 /// An unlocked account for one command: its own working directory, its own gpg, gone when the command ends.
 final class Session {
@@ -66,17 +67,18 @@ final class Session {
 }
 
 /// GnuPG's working directory with the account's keys in it. A child process opened the account: this one never held the
-/// passphrase or a secret key. To be made before there is a thread.
+/// passphrase or a secret key but the one to sign handshakes with, if asked for. To be made before there is a thread.
 struct UnlockedHome {
     let directory: WorkingDirectory
     let account: UnlockedAccount
     private let keyPassphrase: LockedMemory?
 
     @inline(never)
-    init(root: String, passphraseFile: String?, runtime: String?) throws(CommandError) {
+    init(root: String, passphraseFile: String?, runtime: String?, signingKey: SigningKey? = nil) throws(CommandError) {
         directory = try Session.workingDirectory(runtime)
         do throws(AccountError) {
-            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: passphraseFile), directory: directory)
+            (account, keyPassphrase) = try Account.unlock(MauDirectory(root), passphrase: .choose(file: passphraseFile), directory: directory,
+                                                          signingKey: signingKey)
         } catch { throw CommandError(error) }
     }
 

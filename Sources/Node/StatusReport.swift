@@ -18,7 +18,9 @@ extension RunningNode {
         json.key("fingerprint"); json.string(octets: account.fingerprint.hexadecimal)
         json.key("listeners"); json.beginObject()
         json.key("http"); json.string(octets: address.description(port: Int(listener.port)).octets)
+        if let secure { json.key("https"); json.string(octets: secure.description.octets) }
         json.endObject()
+        secure?.write(to: &json)
         json.key("uptimeSeconds"); json.number((loop.now - started) / nanosecondsPerSecond)
         json.key("clockState"); json.string(clock.state == .set ? "clockSet" : "clockUnset")
         json.key("derivationMilliseconds"); json.number(account.derivationMilliseconds)

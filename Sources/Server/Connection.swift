@@ -1,4 +1,5 @@
 import HTTP
+import Streams
 import System
 
 /// One connection: waits for a head, answers it, sends, and so on in order, whatever its stream is.
@@ -19,6 +20,8 @@ final class Connection: StreamOwner {
     unowned(unsafe) let server: Server
     /// Answered 503 at once, because all places are taken.
     let isRefused: Bool
+    /// The peer was a friend when it came. What it sees is looked up at each request.
+    let isFriend: Bool
     private(set) var state = State.idle
     /// Nanoseconds since boot: when the state began, or of the last progress when sending.
     private(set) var since: Int64
@@ -33,10 +36,11 @@ final class Connection: StreamOwner {
     private(set) var saysKeepAlive = false
     private var drained = 0
 
-    init(_ stream: any Stream, server: Server, isRefused: Bool) {
+    init(_ stream: any Stream, server: Server, isRefused: Bool, isFriend: Bool) {
         self.stream = stream
         self.server = server
         self.isRefused = isRefused
+        self.isFriend = isFriend
         since = server.now
     }
 

@@ -12,8 +12,8 @@ extension Connection {
         case .version(let sum): entry = directory.version(of: name, sum: sum)
         default: entry = directory.entry(name)
         }
-        guard let entry, entry.isPublic else { return respond(directory.isSettled ? .notFound : .serviceUnavailable) }
-        let file = Representation(size: entry.size, modified: modified(entry), sum: entry.sum, isImmutable: route.kind != .file)
+        guard let entry, server.viewer(of: stream).sees(entry) else { return respond(directory.isSettled ? .notFound : .serviceUnavailable) }
+        let file = Representation(size: entry.size, modified: modified(entry), sum: entry.sum, isImmutable: route.kind != .file, isPublic: entry.isPublic)
         guard let answer = conditions(head, octets, file) else { return }
         // It was changed or removed a moment ago; the store looks at it again.
         guard let descriptor = directory.openFile(entry) else { return respond(.serviceUnavailable) }

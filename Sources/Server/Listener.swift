@@ -1,5 +1,6 @@
 import CLinux
 import EventLoop
+import Streams
 import System
 
 /// Accepts TCP connections and hands each to the server as a stream.
@@ -10,13 +11,16 @@ public final class Listener {
     private let socket: FileDescriptor
     private let loop: EventLoop
     private let server: Server
+    /// Begins TLS on each connection; nil: what comes is HTTP.
+    private let handshakes: Handshakes?
     private var resume: Timer?
 
-    /// Listens on a numeric address; port 0 means any free one. Throws EADDRINUSE and its like.
-    public init(address: String, port: UInt16, server: Server, loop: EventLoop) throws(SystemError) {
-        socket = FileDescriptor(owning: try check(maud_listen(address, port, Int32(Bounds.connections)), "listen"))
+    /// Listens on a numeric address; port 0 means any free one. Throws EADDRINUSE and its like with the address in it.
+    public init(address: String, port: UInt16, server: Server, handshakes: Handshakes? = nil, loop: EventLoop) throws(SystemError) {
+        socket = FileDescriptor(owning: try check(maud_listen(address, port, Int32(Bounds.connections)), "listen", "\(address):\(port)"))
         self.loop = loop
         self.server = server
+        self.handshakes = handshakes
     }
 
     /// Begins to accept. Until then connections wait in the kernel's queue.
@@ -46,7 +50,7 @@ public final class Listener {
             case 1...: continue // gone before it was accepted
             default:
                 guard let stream = try? TCPStream(owning: FileDescriptor(owning: result), from: address, loop: loop) else { return pause() }
-                server.accept(stream)
+                if let handshakes { handshakes.begin(stream) } else { server.accept(stream) }
             }
         }
     }

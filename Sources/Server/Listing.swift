@@ -5,7 +5,7 @@ import System
 /// A directory's complete listing, rendered once into a file in memory (memfd) and sent from there by sendfile: it is no
 /// private memory of the process, and no connection has a copy.
 ///
-/// `[{"path":"/p2p/<fingerprint>/<name>","size":N,"sum":"<sha256>"}, ...]`, oldest first, public files only. Every entry is
+/// `[{"path":"/p2p/<fingerprint>/<name>","size":N,"sum":"<sha256>"}, ...]`, oldest first, with what its viewer may see. Every entry is
 /// followed by one octet, the comma or the closing bracket, so that a page or "everything since" is one stretch of it.
 final class Listing {
     /// A place between two entries, and where it is in the file.
@@ -17,6 +17,7 @@ final class Listing {
 
     let file: OpenFile
     let fingerprint: Fingerprint
+    let viewer: Viewer
     let generation: UInt64
     /// Octets of the whole.
     let count: Int64
@@ -31,10 +32,10 @@ final class Listing {
     /// Renders a directory.
     ///
     /// - Parameter buffer: used meanwhile; at least 2 KiB.
-    init(rendering directory: Directory, now: Int64, buffer: UnsafeMutableRawBufferPointer) throws(SystemError) {
+    init(rendering directory: Directory, for viewer: Viewer, now: Int64, buffer: UnsafeMutableRawBufferPointer) throws(SystemError) {
         var renderer = try ListingRenderer(directory.fingerprint, buffer)
         directory.forEach { name, entry in
-            guard entry.isPublic else { return true }
+            guard viewer.sees(entry) else { return true }
             return renderer.add(name, entry)
         }
         try renderer.end()
@@ -42,6 +43,7 @@ final class Listing {
         marks = renderer.marks
         file = OpenFile(renderer.takeFile())
         fingerprint = directory.fingerprint
+        self.viewer = viewer
         generation = directory.generation
         created = now
         lastUsed = now

@@ -1,18 +1,18 @@
 import Content
 import System
 
-/// The rendered listings, by directory; at most `Bounds.listings` of at most `Bounds.listingOctets` together, those
+/// The rendered listings, by directory and viewer; at most `Bounds.listings` of at most `Bounds.listingOctets` together, those
 /// that are outdated but still being sent included.
 final class ListingCache {
     private var listings: [Listing] = []
 
     var count: Int { listings.count }
 
-    /// The current listing of a directory, if it is rendered. An outdated one is let go: it lives on in the
+    /// The current listing of a directory for a viewer, if it is rendered. An outdated one is let go: it lives on in the
     /// responses that are being sent from it.
-    func find(_ directory: Directory, now: Int64) -> Listing? {
-        for listing in listings where listing.isCurrent && listing.fingerprint == directory.fingerprint {
-            if listing.generation == directory.generation {
+    func find(_ directory: Directory, for viewer: Viewer, now: Int64) -> Listing? {
+        for listing in listings where listing.isCurrent && listing.fingerprint == directory.fingerprint && listing.viewer.fingerprint == viewer.fingerprint {
+            if listing.generation == directory.generation, viewer.seesTheSame(as: listing.viewer) {
                 listing.lastUsed = now
                 return listing
             }

@@ -16,7 +16,7 @@ extension Connection {
         }
         // A date that is none counts as absent (RFC 9110, section 13.1.3).
         let since = head.ifModifiedSince.count > 0 ? HTTPDate(head.ifModifiedSince.octets(of: octets), now: server.nearestDate) : nil
-        guard directory.isSettled, let listing = server.listing(of: directory) else { return respond(.serviceUnavailable) }
+        guard directory.isSettled, let listing = server.listing(of: directory, for: server.viewer(of: stream)) else { return respond(.serviceUnavailable) }
         if since == nil, after == nil, query.limit == nil { return respond(with: listing) }
         respond(with: ListingSlice(directory, of: listing, since: since, after: after, limit: query.limit), of: listing, limit: query.limit)
     }
@@ -77,14 +77,14 @@ extension Connection {
 }
 
 extension Server {
-    /// The rendered listing of a directory, as it is now; nil when there is no memory for it (logged and counted).
+    /// The rendered listing of a directory for one viewer, as it is now; nil when there is no memory for it (logged and counted).
     ///
     /// When all room is taken by outdated listings that are still being sent, the oldest of those is given up: its
     /// receiver is slower than the directory changes.
-    func listing(of directory: Directory) -> Listing? {
-        if let listing = listings.find(directory, now: now) { return listing }
+    func listing(of directory: Directory, for viewer: Viewer) -> Listing? {
+        if let listing = listings.find(directory, for: viewer, now: now) { return listing }
         let listing: Listing
-        do throws(SystemError) { listing = try Listing(rendering: directory, now: now, buffer: output) } catch {
+        do throws(SystemError) { listing = try Listing(rendering: directory, for: viewer, now: now, buffer: output) } catch {
             var line = Log("listing-failed")
             line.field("reason", error.description)
             line.write()

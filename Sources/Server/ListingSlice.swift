@@ -28,7 +28,7 @@ struct ListingSlice {
         if let mark { offset = mark.offset }
         var entries = 0, last: Cursor?
         directory.forEach(after: mark?.cursor) { name, entry in
-            guard entry.isPublic else { return true }
+            guard listing.viewer.sees(entry) else { return true }
             let octets = ListingRenderer.octets(name, entry), cursor = entry.cursor
             if !isWanted(cursor) {
                 offset += octets

@@ -8,6 +8,8 @@ struct Representation {
     var sum: SHA256Sum
     /// A version: its address holds its hash, so it never changes.
     var isImmutable: Bool
+    /// Anyone may see it: caches that serve many may keep it.
+    var isPublic = true
 
     enum Answer: Equatable {
         case whole
@@ -45,6 +47,11 @@ struct Representation {
     func writeValidators(_ head: inout ResponseHeadWriter) {
         head.entityTag(sum)
         head.field("Last-Modified: ", modified)
-        head.field(isImmutable ? "Cache-Control: public, max-age=31536000, immutable" : "Cache-Control: no-cache")
+        switch (isImmutable, isPublic) {
+        case (true, true): head.field("Cache-Control: public, max-age=31536000, immutable")
+        case (true, false): head.field("Cache-Control: private, max-age=31536000, immutable")
+        case (false, true): head.field("Cache-Control: no-cache")
+        case (false, false): head.field("Cache-Control: private, no-cache")
+        }
     }
 }

@@ -2,6 +2,7 @@ import Content
 import EventLoop
 import HTTP
 import OpenPGP
+import Streams
 import System
 
 /// Serves the files of a Mau directory over any streams, within `Bounds`: docs/http.md says what it answers.
@@ -11,6 +12,9 @@ import System
 public final class Server {
     /// What `maud status` reports.
     public internal(set) var counters = Counters()
+
+    /// Who is a friend; nil: nobody. It outlives the server.
+    public unowned(unsafe) var rights: (any Rights)?
 
     let clock: NodeClock
     let store: Store
@@ -57,6 +61,8 @@ public final class Server {
     /// How many connections there may be; the defaults are in `Bounds`.
     public struct Limits: Sendable {
         public var connections = Bounds.connections
+        /// Of these, kept for friends who have proven their key.
+        public var connectionsForFriends = Bounds.connectionsForFriends
         /// Of one IPv4 address or IPv6 /64.
         public var connectionsPerNetwork = Bounds.connectionsPerAddress
         public init() {}
@@ -86,30 +92,40 @@ public final class Server {
     // MARK: Connections
 
     /// Takes a stream on which requests will come. When all places are taken, of the server or of the stream's network, the
-    /// longest idle connection among those makes room; when none is idle the stream gets 503 and is closed.
+    /// longest idle connection among those makes room; when none is idle the stream gets 503 and is closed. Strangers never
+    /// take the places that are kept for friends, nor a friend's connection.
     public func accept(_ stream: any Stream) {
         startTurn()
         counters.connections += 1
+        let isFriend = viewer(of: stream).isFriend
         var isRefused = false
         if let network = stream.network {
             let count = connections.count { $0.stream.network == network && !$0.isRefused }
-            if count >= limits.connectionsPerNetwork { isRefused = !closeLongestIdle(in: network) }
+            if count >= limits.connectionsPerNetwork { isRefused = !closeLongestIdle(in: network, ofStrangers: !isFriend) }
         }
-        if !isRefused, connections.count(where: { !$0.isRefused }) >= limits.connections { isRefused = !closeLongestIdle() }
+        if !isRefused { isRefused = !makeRoom(forFriend: isFriend) }
         if isRefused {
             counters.refused += 1
             note("connection-refused", counters.refused)
             guard connections.count(where: { $0.isRefused }) < Bounds.refusedConnections else { return stream.close() }
         }
-        let connection = Connection(stream, server: self, isRefused: isRefused)
+        let connection = Connection(stream, server: self, isRefused: isRefused, isFriend: isFriend)
         connections.append(connection)
         connection.start()
     }
 
+    /// Whether there is a place, perhaps after an idle connection has made room.
+    private func makeRoom(forFriend isFriend: Bool) -> Bool {
+        let taken = connections.count { !$0.isRefused }, byStrangers = connections.count { !$0.isRefused && !$0.isFriend }
+        if isFriend { return taken < limits.connections || closeLongestIdle(ofStrangers: true) || closeLongestIdle() }
+        let isFull = taken >= limits.connections || byStrangers >= limits.connections - limits.connectionsForFriends
+        return !isFull || closeLongestIdle(ofStrangers: true)
+    }
+
     /// Closes the connection that has been idle for longest; false when none is idle.
-    func closeLongestIdle(in network: Network? = nil) -> Bool {
+    func closeLongestIdle(in network: Network? = nil, ofStrangers: Bool = false) -> Bool {
         var longest: Connection?
-        for connection in connections where connection.isIdle && (network == nil || connection.stream.network == network) {
+        for connection in connections where connection.isIdle && (network == nil || connection.stream.network == network) && !(ofStrangers && connection.isFriend) {
             if connection.since < longest?.since ?? .max { longest = connection }
         }
         guard let longest else { return false }

@@ -1,3 +1,4 @@
+import Streams
 import System
 
 /// What follows a head: a stretch of a file or of a listing, or nothing.

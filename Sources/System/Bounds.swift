@@ -38,6 +38,8 @@ public enum Bounds {
 
     // Server
     public static let connections = 64
+    /// Of `connections`, kept for friends who have proven their key.
+    public static let connectionsForFriends = 8
     public static let connectionsPerAddress = 8
     /// A request head, in octets.
     public static let requestHead = 8 << 10
@@ -47,6 +49,10 @@ public enum Bounds {
     public static let requestHeadSeconds = 10
     /// Seconds without progress before a stalled response, or an idle connection, is closed.
     public static let idleSeconds = 60
+    /// Seconds for a TLS handshake.
+    public static let handshakeSeconds = 10
+    /// TLS handshakes under way: with the connections, no more memory than that of 96 connections.
+    public static let handshakes = 32
     /// Connections beyond `connections` that are being told 503; one more is closed without a word.
     public static let refusedConnections = 8
     /// After a refusal: seconds and octets that are still read and dropped, so that closing does not destroy the answer

@@ -11,8 +11,10 @@ public final class LockedMemory {
     public var count = 0
 
     /// Throws ENOMEM when the memory cannot be had.
-    public init(capacity: Int) throws(SystemError) {
-        guard let memory = maud_locked_allocate(max(capacity, 1)) else {
+    ///
+    /// - Parameter isShared: a child that is forked later writes into the same memory (`count` is each process's own).
+    public init(capacity: Int, isShared: Bool = false) throws(SystemError) {
+        guard let memory = isShared ? maud_locked_allocate_shared(max(capacity, 1)) : maud_locked_allocate(max(capacity, 1)) else {
             throw SystemError(code: ErrorNumber.noMemory, call: "mlock")
         }
         base = memory

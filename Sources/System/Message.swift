@@ -28,6 +28,10 @@ public struct Message: ExpressibleByStringInterpolation, Sendable {
         self.octets = octets
     }
 
+    /// Text that stands in the program.
+    @inline(never)
+    public init(_ text: StaticString) { octets = [UInt8](text) }
+
     /// Text that was made elsewhere.
     @inline(never)
     public init(_ text: String) { octets = Array(text.utf8) }

@@ -143,9 +143,9 @@ class Node:
 
     # The daemon
 
-    def start(self, *arguments, wrapper=(), environment=None, http="127.0.0.1:0", wait=True):
+    def start(self, *arguments, wrapper=(), environment=None, http="127.0.0.1:0", https="127.0.0.1:0", wait=True):
         line = [*wrapper, *self.maud, "run", "--root", self.root, "--passphrase-file", self.passphrase_file, "--board", self.board,
-                "--state", self.state, "--runtime", self.runtime, "--http", http, *arguments]
+                "--state", self.state, "--runtime", self.runtime, "--http", http, "--https", https, *arguments]
         self.log = open(self.directory / "log", "ab")
         self.process = subprocess.Popen([str(word) for word in line], stdout=subprocess.PIPE, stderr=self.log, cwd=self.directory,
                                         env={**os.environ, **self.environment, **(environment or {})})
@@ -155,9 +155,10 @@ class Node:
 
     def wait_ready(self):
         line = self.process.stdout.readline().decode()
-        match = re.match(r"ready fingerprint=([0-9a-f]{40}) http=(\S+):([0-9]+)", line)
+        match = re.match(r"ready fingerprint=([0-9a-f]{40}) http=(\S+):([0-9]+)(?: https=\S+:([0-9]+))?\n$", line)
         assert match, f"maud run said {line!r}; its log:\n{self.log_text()}"
         self.fingerprint, self.port = match[1], int(match[3])
+        self.secure_port = match[4] and int(match[4])
 
     @property
     def pid(self):
@@ -191,6 +192,9 @@ class Node:
 
     def url(self, path=""):
         return f"http://127.0.0.1:{self.port}/p2p/{self.fingerprint}{path}"
+
+    def secure_url(self, path=""):
+        return f"https://127.0.0.1:{self.secure_port}/p2p/{self.fingerprint}{path}"
 
     def curl(self, *arguments, check=True):
         result = subprocess.run(["curl", "-sS", "--max-time", str(PATIENCE), *map(str, arguments)], capture_output=True)
@@ -231,6 +235,11 @@ class Node:
         plain, signer = gnupg.open(self.fetch(name))
         assert signer == self.fingerprint
         return plain
+
+
+def snapshot(node):
+    """Every file of a Mau directory and what it holds."""
+    return {path.relative_to(node.root): path.read_bytes() for path in node.root.rglob("*") if path.is_file()}
 
 
 def sha256(data):

@@ -1,5 +1,4 @@
 """What bad input gets: one clear sentence on standard error, an exit code from sysexits.h, nothing half-written."""
-import json
 import os
 import shutil
 import socket
@@ -9,20 +8,16 @@ from pathlib import Path
 import pytest
 
 from conftest import needs_mount
-from harness import SIMULATOR, one_sentence, wait_until
+from harness import SIMULATOR, one_sentence, snapshot
 
 
 def refused(node, code, *arguments, **options):
     """`maud run` must end by itself with this code and one sentence, and leave nothing behind."""
     board = options.pop("board", node.board)
-    result = node.command("run", "--board", board, "--state", node.state, "--http", "127.0.0.1:0", *arguments, check=False, timeout=30, **options)
+    result = node.command("run", "--board", board, "--state", node.state, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", *arguments, check=False, timeout=30, **options)
     sentence = one_sentence(result, code)
     assert list(node.runtime.iterdir()) == [], "the working directory was left behind"
     return sentence
-
-
-def snapshot(node):
-    return {path.relative_to(node.root): path.read_bytes() for path in node.root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("verb", [["fingerprint"], ["export"], ["friend list"], ["run", "--board", SIMULATOR]], ids=lambda verb: verb[0])
@@ -100,6 +95,10 @@ def test_a_port_in_use(node):
         result = node.command("run", "--board", node.board, "--state", node.state, "--http", f"127.0.0.1:{port}", check=False, timeout=30)
         sentence = one_sentence(result, "unavailable")
         assert str(port) in sentence and "--http" in sentence
+        result = node.command("run", "--board", node.board, "--state", node.state, "--http", "127.0.0.1:0", "--https", f"127.0.0.1:{port}", check=False,
+                              timeout=30)
+        sentence = one_sentence(result, "unavailable")
+        assert str(port) in sentence and "--https" in sentence
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:99999", "localhost:80x", "[::1", "", "foo:80", "localhost:80", "1.2.3:80", "[fe80::1]:80"])
@@ -181,69 +180,6 @@ def test_a_directory_that_cannot_be_written(node, tmp_path):
     one_sentence(result, "cannotCreate")
 
 
-@needs_mount
-def test_a_full_disk_leaves_no_empty_directories(make_node, gnupg, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", disk], check=True)
-    try:
-        node = make_node("disk/node")
-        filler = disk / "filler"
-        fill = lambda: filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
-        fill()
-        one_sentence(node.command("init", "--name", "x", check=False), "inputOutput")
-        assert list(node.root.iterdir()) == []
-        filler.unlink()
-        node.init()
-        friend = gnupg.new_key("friend")
-        key = tmp_path / "friend.pgp"
-        key.write_bytes(gnupg.run("--export", friend).stdout)
-        fill()
-        before = snapshot(node)
-        one_sentence(node.command("friend add", "--group", "viewers", key, check=False), "inputOutput")
-        assert snapshot(node) == before and not (node.root / ".mau/viewers").exists()
-    finally:
-        subprocess.run(["umount", "-l", disk])
-
-
-@needs_mount
-def test_a_full_disk(make_node, gnupg, tmp_path):
-    """Half-written files are removed, what was there stays, readings give way, and the node lives on."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", disk], check=True)
-    try:
-        node = make_node("disk/node")
-        node.init()
-        gnupg.import_key(node.public_key())
-        big = tmp_path / "big"
-        big.write_bytes(os.urandom(600_000))
-        before = snapshot(node)
-        one_sentence(node.command("publish", "--public", "--name", "big.pgp", big, check=False), "inputOutput")
-        assert snapshot(node) == before
-        board = json.loads(SIMULATOR.read_text())
-        board["sensors"] = [{**board["sensors"][0], "period": 0.1}]
-        node.board = tmp_path / "board.json"
-        node.board.write_text(json.dumps(board))
-        # Leaves room for about twenty more files of a page each.
-        node.start()
-        node.wait_for("^r-", 2)
-        free = os.statvfs(disk)
-        filler = disk / "filler"
-        filler.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 80_000)))
-        wait_until(lambda: node.names("^r-temperature") and "r-temperature-000000000001.json.pgp" not in node.names(), "removal on a full disk", 60)
-        count = len(node.names("^r-temperature"))
-        assert count >= 1
-        newest = max(node.names("^r-temperature"))
-        node.verified(gnupg, newest)
-        wait_until(lambda: max(node.names("^r-temperature")) > newest, "further readings")
-        assert node.stop() == 0
-        for path in node.own.glob("*.pgp"):
-            gnupg.open(path.read_bytes())
-    finally:
-        subprocess.run(["umount", "-l", disk])
-
-
 def test_a_root_that_is_not_there(make_node):
     node = make_node()
     shutil.rmtree(node.root)
@@ -319,6 +255,6 @@ def test_two_daemons_with_one_state_directory(running, make_node):
 
 
 def test_two_daemons_on_one_directory(running, tmp_path):
-    result = running.command("run", "--board", running.board, "--state", running.state, "--http", "127.0.0.1:0", check=False, timeout=30)
+    result = running.command("run", "--board", running.board, "--state", running.state, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", check=False, timeout=30)
     one_sentence(result, "temporary")
     running.fetch("device.json.pgp")

@@ -100,9 +100,10 @@ def test_every_verb_that_reads_the_friends_keys_tells_of_odd_files(node):
     node.command("friend add", "--group", "viewers", FIXTURES / "keys/ref-alice.asc")
     (node.root / ".mau" / (CAROL + ".pgp")).write_bytes(b"rubbish")
     foreign = FIXTURES / "gnupg24/gina/3e4b69d8c6e598a4d97a9c40cef1a88bb7b6f98c/public.json.pgp"
-    for verb in (["friend list"], ["friend follow", ALICE], ["publish", "--name", "x.pgp", "--to", "viewers", node.passphrase_file], ["open", foreign]):
+    for verb in (["friend list"], ["friend follow", ALICE], ["publish", "--name", "x.pgp", "--to", "viewers", node.passphrase_file], ["open", foreign],
+                 ["friend add", FIXTURES / "keys/ref-alice.asc"]):
         assert CAROL in node.command(*verb, check=False).stderr.decode(), verb
-    for verb in (["friend add", FIXTURES / "keys/ref-alice.asc"], ["friend unfollow", ALICE], ["friend remove", "--group", "viewers", ALICE], ["fingerprint"],
+    for verb in (["friend unfollow", ALICE], ["friend remove", "--group", "viewers", ALICE], ["fingerprint"],
                  ["publish", "--name", "y.pgp", node.passphrase_file]):
         assert node.command(*verb).stderr == b"", verb
 

@@ -6,6 +6,7 @@ import Synchronization
 import System
 import Testing
 @testable import Server
+import Streams
 
 final class SimulatedClock: Clock {
     var realtime: Int64 = 1_800_000_000 * nanosecondsPerSecond

@@ -2,10 +2,11 @@ import CLinux
 import EventLoop
 import OpenPGP
 @testable import Server
+import Streams
 
 /// A stream without a carrier: the test is the peer.
 final class MemoryStream: Stream {
-    var peerFingerprint: Fingerprint? { nil }
+    let peerFingerprint: Fingerprint?
     let network: Network?
     var owner: (any StreamOwner)?
     /// What the peer sent and the server has not read.
@@ -23,7 +24,8 @@ final class MemoryStream: Stream {
     var hasEnded = false
     var hasFailed = false
 
-    init(network: Network? = nil, room: Int = .max) {
+    init(network: Network? = nil, room: Int = .max, peer: Fingerprint? = nil) {
+        peerFingerprint = peer
         self.network = network
         self.room = room
     }

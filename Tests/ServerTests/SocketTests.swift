@@ -4,6 +4,7 @@ import Glibc
 import System
 import Testing
 @testable import Server
+import Streams
 
 /// A few tests over real sockets; curl is the client where the client matters.
 @Suite struct SocketTests {

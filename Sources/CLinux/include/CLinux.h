@@ -78,6 +78,8 @@ int maud_listen(const char *address, uint16_t port, int backlog);
 int maud_is_address(const char *address);  /* whether it is one */
 int maud_local_port(int fd);
 int maud_accept(int fd, struct maud_address *peer);
+/* Begins to connect to a numeric address; the socket takes octets once it is connected, and fails when it cannot be. */
+int maud_connect(const char *address, uint16_t port);
 intptr_t maud_receive(int fd, void *buffer, size_t count);                 /* non-blocking */
 intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* non-blocking, no SIGPIPE */
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);
@@ -162,6 +164,7 @@ void maud_tune_heap(void);                 /* one arena, small thresholds: befor
 /* ---- Memory (memory.c) ---- */
 /* Memory for secrets: locked (never swapped), left out of core dumps, between guard pages; NULL when it cannot be had. */
 void *maud_locked_allocate(size_t count);
+void *maud_locked_allocate_shared(size_t count);       /* a child that is forked later writes into the same memory */
 void maud_locked_free(void *memory, size_t count);     /* wipes it first; count as given to allocate */
 void maud_random(void *buffer, size_t count);          /* getrandom(2) */
 

@@ -22,6 +22,13 @@ public final class TCPStream: Stream {
         _ = socket.release()
     }
 
+    /// Begins to connect to a numeric address. Nothing can be sent before that is done, and the stream fails when it cannot be:
+    /// wait for sending first. The corresponding C function is `connect`.
+    public convenience init(connectingTo address: String, port: UInt16, loop: EventLoop) throws(SystemError) {
+        let number = try check(maud_connect(address, port), "connect", "\(address):\(port)")
+        try self.init(owning: FileDescriptor(owning: number), from: maud_address(), loop: loop)
+    }
+
     public func receive(into buffer: UnsafeMutableRawBufferPointer) -> StreamProgress {
         let result = maud_receive(socket, buffer.baseAddress, buffer.count)
         return result == 0 ? .ended : progress(result)
@@ -60,7 +67,8 @@ public final class TCPStream: Stream {
 }
 
 extension Network {
-    init(_ address: maud_address) {
+    /// The network of an address that was accepted.
+    public init(_ address: maud_address) {
         isIPv6 = address.is_ipv6 != 0
         var prefix: UInt64 = 0
         withUnsafeBytes(of: address.octets) { octets in

@@ -14,9 +14,10 @@ public protocol Stream: AnyObject {
 
     /// Reads up to `buffer.count` octets.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> StreamProgress
-    /// Sends octets, perhaps not all of them. `more` octets follow at once: they may travel together.
+    /// Sends octets, perhaps not all of them. `more` octets follow at once: they may travel together. After `blocked` the next
+    /// octets are the same again: a part of them may be on its way already, encrypted.
     func send(_ octets: UnsafeRawBufferPointer, more: Bool) -> StreamProgress
-    /// Sends up to `count` octets of an open file.
+    /// Sends up to `count` octets of an open file; after `blocked` the same ones again.
     func sendFile(_ file: Int32, offset: Int64, count: Int) -> StreamProgress
     /// Changes what is waited for.
     func wait(for readiness: StreamReadiness)

@@ -1,0 +1,54 @@
+import EventLoop
+import JSON
+import Server
+import System
+import TLS
+
+/// The TLS side of a running node: its identity, what is shaking hands, and where it listens.
+final class SecureListener {
+    let context: TLSContext
+    let handshakes: Handshakes
+    let listener: Listener
+    private let address: ListenAddress
+
+    /// Nil when the key is of a kind that TLS cannot use and nobody insists.
+    init?(_ options: RunOptions, key: SigningKey, server: Server, loop: EventLoop) throws(CommandError) {
+        address = options.https
+        guard key.isSet else {
+            let reason: Message = "the primary key is not one that TLS can use (Ed25519, or RSA of 2048 to 4096 bits)"
+            if options.wantsHTTPS { throw CommandError(.dataError, reason) }
+            var line = Log("no-tls")
+            line.field("reason", reason)
+            line.write()
+            return nil
+        }
+        do throws(SystemError) {
+            context = try TLSContext(key: key, protocols: [.http1], loop: loop)
+        } catch { throw CommandError("cannot prepare TLS", error) }
+        handshakes = Handshakes(context: context, server: server, loop: loop)
+        listener = try address.listen(server: server, handshakes: handshakes, loop: loop)
+    }
+
+    /// ADDR:PORT that was really bound.
+    var description: Message { address.description(port: Int(listener.port)) }
+
+    func close() {
+        listener.close()
+        handshakes.close()
+    }
+
+    /// The member `tls` of `maud status`.
+    func write(to json: inout JSONWriter) {
+        let counters = handshakes.counters
+        json.key("tls"); json.beginObject()
+        json.key("handshakes"); json.number(Int64(clamping: counters.completed))
+        json.key("resumed"); json.number(Int64(clamping: counters.resumed))
+        json.key("identified"); json.number(Int64(clamping: counters.identified))
+        json.key("failed"); json.number(Int64(clamping: counters.failed))
+        json.key("timeouts"); json.number(Int64(clamping: counters.timeouts))
+        json.key("evicted"); json.number(Int64(clamping: counters.evicted))
+        json.key("refused"); json.number(Int64(clamping: counters.refused))
+        json.key("underWay"); json.number(handshakes.count)
+        json.endObject()
+    }
+}
