@@ -47,9 +47,10 @@ let package = Package(
     + layer("GnuPG", ["CGPGME", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Account", ["GnuPG", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Commands", ["Readings", "Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("HTTP", ["System"])
     + layer("Server", ["HTTP", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
 
