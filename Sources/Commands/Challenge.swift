@@ -23,7 +23,7 @@ public struct Challenge: Equatable, Sendable {
 ///
 /// Nothing is remembered of one that is given out, so nobody can use them up: a challenge is 4 octets of time since boot, 4
 /// random ones, and a keyed checksum of both (SipHash-2-4), under a key of this process. Only used ones are
-/// remembered, until they would be too old anyway. The corresponding C function is `crypto_shorthash`.
+/// remembered, until they would be too old anyway. The corresponding C function is `crypto_shorthash_siphash24` (`crypto_shorthash` would bring all of libsodium with it).
 public struct Challenges {
     private let key: [UInt8]
     private var used: [(octets: [UInt8], time: Int64)] = []
@@ -64,7 +64,7 @@ public struct Challenges {
 
     private func checksum(_ octets: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Int(crypto_shorthash_BYTES)) { out, count in
-            if let base = out.baseAddress { _ = crypto_shorthash(base, octets, UInt64(octets.count), key) }
+            if let base = out.baseAddress { _ = crypto_shorthash_siphash24(base, octets, UInt64(octets.count), key) }
             count = Int(crypto_shorthash_BYTES)
         }
     }

@@ -27,6 +27,8 @@ public final class CommandLog {
     private var newestSum: SHA256Sum?
     var count = 0
     var isPruning = false
+    /// Called when what waits could not be written.
+    var hasFailed: () -> Void = {}
 
     init(device: Fingerprint, backend: any CommandBackend) {
         self.device = device
@@ -61,7 +63,8 @@ public final class CommandLog {
         advance()
     }
 
-    private func advance() {
+    /// Writes what waits.
+    func advance() {
         guard hasStarted, !isUnderWay, !waiting.isEmpty else { return }
         isUnderWay = true
         let count = min(waiting.count, Bounds.logEntries), sequence = newest + 1
@@ -99,12 +102,13 @@ public final class CommandLog {
         advance()
     }
 
-    /// They stay, and are tried again with the next command.
+    /// They stay.
     private func failed(_ failure: PublishingFailure) {
         isUnderWay = false
         var line = Log("publishing-failed")
         line.field("step", "log" as Message)
         line.field("reason", failure.description)
         line.write()
+        hasFailed()
     }
 }

@@ -60,7 +60,7 @@ public final class Commander {
     var isSettling = false
     var answers = 0
     private let loop: EventLoop
-    private(set) lazy var retry = Timer { [unowned(unsafe) self] in settle() }
+    private(set) lazy var retry = Timer { [unowned(unsafe) self] in tryAgain() }
 
     /// - Parameter bootID: the kernel's boot id, 36 octets of text.
     public init(board: Board, device: Fingerprint, bootID: [UInt8], backend: any CommandBackend, control: any ActuatorControl, loop: EventLoop) {
@@ -72,6 +72,8 @@ public final class Commander {
         judge = CommandJudge(device: device, actuators: board.actuators, window: Int64(board.commandWindow) * 1000)
         log = CommandLog(device: device, backend: backend)
         states = StatePublisher(actuators: board.actuators, device: device, bootID: bootID, backend: backend)
+        log.hasFailed = { [unowned(unsafe) self] in retryLater() }
+        states.hasFailed = { [unowned(unsafe) self] in retryLater() }
     }
 
     /// Nothing is under way or waits to be published.
@@ -145,6 +147,11 @@ public final class Commander {
 
     private func decide(_ command: Command, _ sender: CommandJudge.Sender, _ file: CommandFile) {
         guard let ledger else { return file.done(.busy) }
+        let clock = backend.clock
+        if clock.state == .set {
+            ledger.clockIsSet(now: clock.now / 1_000_000)
+            ledger.drop(before: clock.now / 1_000_000)
+        }
         if let known = ledger.record(command.identifier) {
             if known.outcome.controller != sender.fingerprint { return file.done(.conflict) }
             // Its answer is on its way: whoever asks again gets it.
@@ -153,11 +160,6 @@ public final class Commander {
         if ledger.record(command.identifier) != nil || backend.stored(command.identifier.answerName) != nil {
             counters.repeated += 1
             return file.done(.repeated(answer: backend.message(command.identifier.answerName)))
-        }
-        let clock = backend.clock
-        if clock.state == .set {
-            ledger.clockIsSet(now: clock.now / 1_000_000)
-            ledger.drop(before: clock.now / 1_000_000)
         }
         switch judge.judge(command, from: sender, clock: clock, ledger: ledger, challenges: &challenges) {
         case .failure(let error):

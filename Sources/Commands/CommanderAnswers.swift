@@ -69,6 +69,13 @@ extension Commander {
         }
     }
 
+    /// Half a minute after something could not be written.
+    func tryAgain() {
+        log.advance()
+        states.advance()
+        settle()
+    }
+
     /// Publishes, one after the other, what was left without answer or line in the log.
     func settle() {
         guard !isSettling, let ledger else { return }

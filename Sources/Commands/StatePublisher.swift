@@ -21,6 +21,8 @@ public final class StatePublisher {
     private let backend: any CommandBackend
     /// What an actuator is set to now, scaled; nil when it is not known.
     public var value: (Int) -> Int64? = { _ in nil }
+    /// Called when a state could not be published; `advance` tries again.
+    var hasFailed: () -> Void = {}
 
     init(actuators: [Actuator], device: Fingerprint, bootID: [UInt8], backend: any CommandBackend) {
         slots = actuators.map { Slot(actuator: $0) }
@@ -40,6 +42,11 @@ public final class StatePublisher {
     /// The same when a state was published before: after a start it may say something else than what holds.
     public func publishAgain() {
         for index in slots.indices where backend.stored(ActuatorStateDocument.fileName(slots[index].actuator)) != nil { publish(index) }
+    }
+
+    /// Publishes what could not be published.
+    func advance() {
+        for index in slots.indices where slots[index].isWanted && !slots[index].isUnderWay { publishNow(index) }
     }
 
     private func publishNow(_ index: Int) {
@@ -63,6 +70,8 @@ public final class StatePublisher {
             log.field("actuator", slots[index].actuator.name)
             log.field("reason", failure.description)
             log.write()
+            slots[index].isWanted = true
+            return hasFailed()
         }
         if slots[index].isWanted { publishNow(index) }
     }
