@@ -26,7 +26,7 @@ struct CommandJudge {
     }
 
     /// The clauses of docs/commands.md, part 4, in their order.
-    func judge(_ command: Command, from sender: Sender, clock: NodeClock, ledger: Ledger, challenges: inout Challenges) -> Result<Setting, CommandError> {
+    func judge(_ command: Command, from sender: Sender, clock: NodeClock, ledger: Ledger, challenges: inout Challenges) -> Result<Setting, CommandFault> {
         guard sender.isController else { return .failure(.notController) }
         guard command.device == device else { return .failure(.wrongDevice) }
         if let error = judgeTime(command, sender, clock, ledger, &challenges) { return .failure(error) }
@@ -36,7 +36,7 @@ struct CommandJudge {
         return .success(Setting(actuator: actuator, value: value))
     }
 
-    private func judgeTime(_ command: Command, _ sender: Sender, _ clock: NodeClock, _ ledger: Ledger, _ challenges: inout Challenges) -> CommandError? {
+    private func judgeTime(_ command: Command, _ sender: Sender, _ clock: NodeClock, _ ledger: Ledger, _ challenges: inout Challenges) -> CommandFault? {
         let sinceBoot = clock.sinceBoot
         // A challenge proves by itself that the command was signed since it was given out.
         var issued: Int64?

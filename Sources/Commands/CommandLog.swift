@@ -45,11 +45,14 @@ public final class CommandLog {
         newest = 0
         oldest = 1
         count = 0
-        backend.forEachStored { [self] name, file in
-            guard let sequence = CommandLogDocument.sequence(ofName: name) else { return }
-            if count == 0 || sequence < oldest { oldest = sequence }
-            if count == 0 || sequence > newest { newest = sequence; newestSum = file.sum }
+        // In the order of their numbers, which have leading zeros.
+        backend.forEachFile(Array("log-")) { name, file in
+            guard let sequence = CommandLogDocument.sequence(ofName: name) else { return true }
+            if count == 0 { oldest = sequence }
+            newest = sequence
+            newestSum = file.sum
             count += 1
+            return true
         }
         hasStarted = true
         advance()
@@ -76,7 +79,7 @@ public final class CommandLog {
             case .success(let message):
                 backend.store(CommandLogDocument.fileName(sequence), message, replacing: false) { [unowned(unsafe) self] result in
                     switch result {
-                    case .success(let file): written(sequence, file, count)
+                    case .success(let sum): written(sequence, sum, count)
                     case .failure(.exists):
                         // Somebody put a file of that name there: the log goes on behind it.
                         isUnderWay = false
@@ -90,10 +93,10 @@ public final class CommandLog {
         }
     }
 
-    private func written(_ sequence: UInt64, _ file: StoredBatch, _ entries: Int) {
+    private func written(_ sequence: UInt64, _ sum: SHA256Sum, _ entries: Int) {
         isUnderWay = false
         newest = sequence
-        newestSum = file.sum
+        newestSum = sum
         count += 1
         let done = waiting[..<entries].map { $0.done }
         waiting.removeFirst(entries)

@@ -11,7 +11,7 @@ extension CommandLog {
         var through: UInt64 = 0, sum = SHA256Sum()
         for sequence in oldest..<newest where names.count < Bounds.logFiles / 10 {
             let name = CommandLogDocument.fileName(sequence)
-            guard let file = backend.stored(name) else { continue }
+            guard let file = backend.file(name) else { continue }
             names.append(name)
             through = sequence
             sum = file.sum
@@ -25,7 +25,7 @@ extension CommandLog {
             guard case .success(let message) = result else { return pruned(0, through) }
             backend.store(LogCheckpointDocument.fileName, message, replacing: true) { [unowned(unsafe) self] result in
                 guard case .success = result else { return pruned(0, through) }
-                backend.remove(names) { [unowned(unsafe) self] failure in pruned(failure == nil ? names.count : 0, through) }
+                backend.remove(names) { [unowned(unsafe) self] areGone in pruned(areGone ? names.count : 0, through) }
             }
         }
     }

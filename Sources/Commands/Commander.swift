@@ -79,6 +79,9 @@ public final class Commander {
     /// Nothing is under way or waits to be published.
     public var isIdle: Bool { underWay == 0 && log.isIdle && states.isIdle && !isSettling }
 
+    /// Commands that the ledger remembers now.
+    public var remembered: Int { ledger?.count ?? 0 }
+
     /// Takes no more commands; those that were begun end.
     public func stop() {
         isStopping = true
@@ -157,7 +160,7 @@ public final class Commander {
             // Its answer is on its way: whoever asks again gets it.
             if known.state == .begun || !known.isAnswered { return file.done(.busy) }
         }
-        if ledger.record(command.identifier) != nil || backend.stored(command.identifier.answerName) != nil {
+        if ledger.record(command.identifier) != nil || backend.file(command.identifier.answerName) != nil {
             counters.repeated += 1
             return file.done(.repeated(answer: backend.message(command.identifier.answerName)))
         }
@@ -172,7 +175,7 @@ public final class Commander {
         }
     }
 
-    private func record(_ command: Command, _ sender: CommandJudge.Sender, _ state: LedgerRecord.State, _ error: CommandError?) -> LedgerRecord {
+    private func record(_ command: Command, _ sender: CommandJudge.Sender, _ state: LedgerRecord.State, _ error: CommandFault?) -> LedgerRecord {
         let clock = backend.clock
         let outcome = CommandOutcome(
             identifier: command.identifier, controller: sender.fingerprint, target: command.device == device ? command.target : [], value: command.value,
@@ -207,7 +210,7 @@ public final class Commander {
     }
 
     /// The same with what came of it, now.
-    func record(_ record: LedgerRecord, ended error: CommandError?) -> LedgerRecord {
+    func record(_ record: LedgerRecord, ended error: CommandFault?) -> LedgerRecord {
         let old = record.outcome, clock = backend.clock
         let outcome = CommandOutcome(
             identifier: old.identifier, controller: old.controller, target: old.target, value: old.value, startTime: old.startTime, error: error,

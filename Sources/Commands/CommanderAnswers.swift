@@ -30,7 +30,10 @@ extension Commander {
     }
 
     private func countAnswers() {
-        backend.forEachStored { name, _ in if CommandIdentifier(answerName: name) != nil { answers += 1 } }
+        backend.forEachFile(Array("a-")) { name, _ in
+            if CommandIdentifier(answerName: name) != nil { answers += 1 }
+            return true
+        }
     }
 
     // MARK: Answering
@@ -93,16 +96,22 @@ extension Commander {
         }
     }
 
+    private struct Found {
+        let name: [UInt8]
+        let time: Int64
+    }
+
     /// Keeps the newest answers.
     private func removeOldAnswers() {
         guard answers > Bounds.answers else { return }
-        var names: [[UInt8]] = []
-        let count = Bounds.answers / 10
-        // The oldest first, as the directory is ordered.
-        backend.forEachStored { name, _ in
-            if names.count < count, CommandIdentifier(answerName: name) != nil { names.append(name) }
+        var found: [Found] = []
+        backend.forEachFile(Array("a-")) { name, file in
+            if CommandIdentifier(answerName: name) != nil { found.append(Found(name: name, time: file.modificationTime)) }
+            return true
         }
-        answers -= names.count
+        sort(count: found.count, isLess: { found[$0].time < found[$1].time }, swap: { found.swapAt($0, $1) })
+        let names = found.prefix(Bounds.answers / 10).map { $0.name }
+        answers = found.count - names.count
         backend.remove(names) { _ in }
     }
 }

@@ -123,11 +123,11 @@ extension LedgerRecord {
               let state = reader.number(1).flatMap({ State(rawValue: UInt8($0)) }), let error = reader.number(1), let flags = reader.number(1),
               let decimals = reader.number(1), decimals <= 9, let value = reader.number(8), let start = reader.number(8), let end = reader.number(8),
               let sinceBoot = reader.number(8), let keep = reader.number(8), let target = reader.text(), let boot = reader.text() else { return nil }
-        guard error == 0 || CommandError(rawValue: UInt8(error)) != nil else { return nil }
+        guard error == 0 || CommandFault(rawValue: UInt8(error)) != nil else { return nil }
         let outcome = CommandOutcome(
             identifier: CommandIdentifier(high: high, low: low), controller: controller, target: target,
             value: flags & Flag.hasValue != 0 ? ActuatorValue(Int64(bitPattern: value), decimals: Int(decimals)) : nil, startTime: Int64(bitPattern: start),
-            error: CommandError(rawValue: UInt8(error)), endTime: flags & Flag.hasEnd != 0 ? Int64(bitPattern: end) : nil, sinceBoot: Int64(bitPattern: sinceBoot), bootID: boot)
+            error: CommandFault(rawValue: UInt8(error)), endTime: flags & Flag.hasEnd != 0 ? Int64(bitPattern: end) : nil, sinceBoot: Int64(bitPattern: sinceBoot), bootID: boot)
         self.init(outcome, state: state, keepUntil: Int64(bitPattern: keep))
         isAnswered = flags & Flag.answered != 0
         isLogged = flags & Flag.logged != 0

@@ -41,7 +41,7 @@ public final class StatePublisher {
 
     /// The same when a state was published before: after a start it may say something else than what holds.
     public func publishAgain() {
-        for index in slots.indices where backend.stored(ActuatorStateDocument.fileName(slots[index].actuator)) != nil { publish(index) }
+        for index in slots.indices where backend.file(ActuatorStateDocument.fileName(slots[index].actuator)) != nil { publish(index) }
     }
 
     /// Publishes what could not be published.

@@ -26,14 +26,14 @@ public struct CommandOutcome: Sendable {
     /// Milliseconds since 1970, as the command says.
     public let startTime: Int64
     /// Nil: carried out.
-    public let error: CommandError?
+    public let error: CommandFault?
     /// Nanoseconds since 1970 when that was certain; nil while the clock was not set.
     public let endTime: Int64?
     /// Nanoseconds since boot, and which boot.
     public let sinceBoot: Int64
     public let bootID: [UInt8]
 
-    public init(identifier: CommandIdentifier, controller: Fingerprint, target: [UInt8], value: ActuatorValue?, startTime: Int64, error: CommandError?, endTime: Int64?,
+    public init(identifier: CommandIdentifier, controller: Fingerprint, target: [UInt8], value: ActuatorValue?, startTime: Int64, error: CommandFault?, endTime: Int64?,
                 sinceBoot: Int64, bootID: [UInt8]) {
         self.identifier = identifier
         self.controller = controller

@@ -44,8 +44,8 @@ public struct CommandIdentifier: Equatable, Sendable {
     }
 }
 
-/// Why a command was not carried out: a term of the vocabulary (class CommandError). The numbers are those of the ledger.
-public enum CommandError: UInt8, Error, Sendable {
+/// Why a command was not carried out: a term of the vocabulary (class CommandFault). The numbers are those of the ledger.
+public enum CommandFault: UInt8, Error, Sendable {
     case wrongDevice = 1
     case notController = 2
     case unknownTarget = 3

@@ -81,7 +81,7 @@ import Vocabulary
         #expect(result.answer.contains(#""actionStatus":"FailedActionStatus""#), sourceLocation: place)
         #expect(bench.control.values == before, sourceLocation: place)
         #expect(bench.backend.friendFiles.isEmpty, sourceLocation: place)
-        #expect(bench.backend.stored(wish.identifier.answerName) != nil, sourceLocation: place)
+        #expect(bench.backend.file(wish.identifier.answerName) != nil, sourceLocation: place)
         #expect(try #require(bench.command(wish, from: signer)).isRepeated, sourceLocation: place)
     }
 
@@ -279,7 +279,7 @@ import Vocabulary
         let wish = bench.wish()
         let result = try #require(bench.command(wish))
         #expect(result.isCarriedOut && result.answer.isEmpty)
-        #expect(bench.backend.stored(wish.identifier.answerName) == nil)
+        #expect(bench.backend.file(wish.identifier.answerName) == nil)
         #expect(try #require(bench.command(wish)).isBusy)
         bench.backend.simulated.advance(seconds: 31)
         try bench.loop.runOnce(wait: false)

@@ -9,7 +9,7 @@ import Vocabulary
 
 /// docs/commands.md, part 7.
 @Suite(.serialized) struct LedgerTests {
-    private func outcome(_ number: UInt64, error: CommandError? = nil, endTime: Int64? = 5) -> CommandOutcome {
+    private func outcome(_ number: UInt64, error: CommandFault? = nil, endTime: Int64? = 5) -> CommandOutcome {
         CommandOutcome(identifier: CommandIdentifier(high: number, low: ~number), controller: Sample.controller, target: Array("led".utf8), value: ActuatorValue(-15, decimals: 1),
                        startTime: 1_800_000_000_123, error: error, endTime: endTime, sinceBoot: 77, bootID: Sample.bootID)
     }

@@ -111,35 +111,31 @@ final class MemoryBackend: CommandBackend {
             done(true)
         }
     }
-    var totalOctets: Int64 { 0 }
-    func stored(_ name: [UInt8]) -> StoredBatch? {
-        files[name.text].map { StoredBatch(octets: Int64($0.message.count), modificationTime: clock.now, sum: $0.sum) }
-    }
-    func forEachStored(_ body: ([UInt8], StoredBatch) -> Void) {
-        for (name, file) in files.sorted(by: { $0.value.order < $1.value.order }) {
-            body(Array(name.utf8), StoredBatch(octets: Int64(file.message.count), modificationTime: clock.now, sum: file.sum))
+    func file(_ name: [UInt8]) -> OwnFile? { files[name.text].map { OwnFile(sum: $0.sum, modificationTime: Int64($0.order)) } }
+    func forEachFile(_ prefix: [UInt8], _ body: ([UInt8], OwnFile) -> Bool) {
+        for (name, file) in files.sorted(by: { $0.key < $1.key }) where name.hasPrefix(prefix.text) {
+            if !body(Array(name.utf8), OwnFile(sum: file.sum, modificationTime: Int64(file.order))) { return }
         }
     }
-    func audience(ofBatch name: [UInt8], completion: @escaping ([UInt8]?) -> Void) { completion(nil) }
     func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
         if !signFailures.isEmpty { let failure = signFailures.removeFirst(); return queue.append { completion(.failure(failure)) } }
         queue.append { completion(.success(audience.canonical + [0x0A] + document)) }
     }
-    func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<StoredBatch, PublishingFailure>) -> Void) {
+    func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<SHA256Sum, PublishingFailure>) -> Void) {
         if !storeFailures.isEmpty { let failure = storeFailures.removeFirst(); return queue.append { completion(.failure(failure)) } }
         queue.append { [self] in
             if files[name.text] != nil, !replacing { return completion(.failure(.exists)) }
             order += 1
             files[name.text] = (message, SHA256Sum(of: message), order)
             events.append("store \(name.text)")
-            completion(.success(StoredBatch(octets: Int64(message.count), modificationTime: clock.now, sum: SHA256Sum(of: message))))
+            completion(.success(SHA256Sum(of: message)))
         }
     }
-    func remove(_ names: [[UInt8]], completion: @escaping (PublishingFailure?) -> Void) {
+    func remove(_ names: [[UInt8]], done: @escaping (Bool) -> Void) {
         queue.append { [self] in
             for name in names { files[name.text] = nil }
             events.append("remove \(names.count)")
-            completion(nil)
+            done(true)
         }
     }
     /// A file that is there already.
