@@ -1,5 +1,6 @@
 import CLinux
 import EventLoop
+import JSON
 import System
 
 /// Sets one actuator: what the kernel or a file is told goes through the worker, a command through the loop; one setting at a time.

@@ -10,9 +10,11 @@ extension Commander {
 
     /// Begins to take commands: reads the ledger, and ends what a power cut interrupted. Call it once the index of the own directory is
     /// complete, every actuator having been told to take its safe state.
-    public func start(ledger file: LedgerFile) {
+    ///
+    /// - Parameter isFirst: the node has never run before: no ledger is missing.
+    public func start(ledger file: LedgerFile, isFirst: Bool) {
         let clock = backend.clock, now = clock.state == .set ? clock.now / 1_000_000 : nil
-        let ledger = Ledger(file.read(), now: now) { octets, done in file.write(octets, done) }
+        let ledger = Ledger(file.read(), isFirst: isFirst, now: now) { octets, done in file.write(octets, done) }
         self.ledger = ledger
         if ledger.finding == .lost { Log("ledger-lost").write() }
         log.start()

@@ -16,17 +16,20 @@ public final class Ledger {
     private var waiting: [(SystemError?) -> Void] = []
 
     /// What was found at start.
-    public enum Finding { case whole, lost }
+    public enum Finding { case whole, new, lost }
     public let finding: Finding
 
     /// - Parameters:
     ///   - octets: of the file; nil when there is none.
+    ///   - isFirst: the node has never run before, so there cannot be one.
     ///   - now: milliseconds since 1970, nil while the clock is not set.
-    public init(_ octets: [UInt8]?, now: Int64?, write: @escaping Write) {
+    public init(_ octets: [UInt8]?, isFirst: Bool = false, now: Int64?, write: @escaping Write) {
         self.write = write
         if let octets, let contents = LedgerContents(octets) {
             self.contents = contents
             finding = .whole
+        } else if octets == nil, isFirst {
+            finding = .new
         } else {
             contents.loss = now.map { .at($0) } ?? .whileUnset
             finding = .lost

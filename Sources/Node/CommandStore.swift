@@ -1,6 +1,8 @@
 import Account
 import Board
+import CLinux
 import Commands
+import Content
 import EventLoop
 import GnuPG
 import OpenPGP
@@ -24,7 +26,13 @@ final class CommandStore: CommandBackend {
 
     func keyIDs(ofFriend fingerprint: Fingerprint) -> [KeyID]? { backend.friends.friend(fingerprint)?.key.encryptionKeyIDs }
 
-    func isController(_ fingerprint: Fingerprint) -> Bool { controllers.map { backend.friends.members(of: $0).contains(fingerprint) } ?? false }
+    /// A friend who was removed may not command from that moment, not only once the friends have been read again.
+    func isController(_ fingerprint: Fingerprint) -> Bool {
+        guard let controllers, backend.friends.members(of: controllers).contains(where: { $0.fingerprint == fingerprint }) else { return false }
+        let path = backend.friends.mau.keys(of: controllers) + "/" + fingerprint.description + ".pgp"
+        guard let status = try? Files.status(path) else { return false }
+        return status.kind == UInt32(MAUD_FILE_REGULAR)
+    }
 
     func open(_ message: [UInt8], completion: @escaping (Result<OpenedCommand, OpeningFailure>) -> Void) {
         backend.gnuPG.open(message, limit: Bounds.commandDocument) { result in

@@ -15,6 +15,8 @@ final class Control: FileReceiver {
     private let backend: CommandStore
     private let link: ActuatorLink
     private(set) var hasStarted = false
+    /// The node has never run before.
+    var isFirst = false
     /// Command files that were found before commands were taken.
     private var early: [(message: [UInt8], sender: Fingerprint)] = []
 
@@ -28,7 +30,7 @@ final class Control: FileReceiver {
 
     /// Begins to take commands; the index of the own directory is complete, and the friends are known.
     func start(state: String, worker: Worker) throws(SystemError) {
-        commander.start(ledger: try LedgerFile(state: state, worker: worker))
+        commander.start(ledger: try LedgerFile(state: state, worker: worker), isFirst: isFirst)
         hasStarted = true
         commander.states.publishAgain()
         for file in early { take(file.message, from: file.sender) }

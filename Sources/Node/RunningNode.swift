@@ -134,6 +134,8 @@ final class RunningNode {
         }
         do throws(SystemError) { try listener.start() } catch { return fail(error) }
         served = loop.now
+        // A node that has run before has published what it is, and had a ledger.
+        control?.isFirst = backend.entry(Array("device.json.pgp")) == nil
         publications.publish { [unowned(unsafe) self] in
             arePublished = true
             announce()

@@ -90,6 +90,17 @@ import Vocabulary
         #expect(third.commander.ledger?.finding == .whole)
     }
 
+    @Test func atTheFirstStartNothingIsLost() throws {
+        let bench = try Bench()
+        try bench.start(isFirst: true)
+        #expect(bench.commander.ledger?.finding == .new)
+        #expect(try #require(bench.command(bench.wish(after: -100))).isCarriedOut)
+        try Files.write([1, 2, 3], to: bench.state + "/ledger")
+        let next = try Bench(after: bench)
+        try next.start(isFirst: true)
+        #expect(next.commander.ledger?.finding == .lost)
+    }
+
     @Test func aDamagedLedgerIsALostOne() throws {
         let bench = try Bench.started()
         bench.command(bench.wish())

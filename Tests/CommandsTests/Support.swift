@@ -201,8 +201,8 @@ final class Bench {
 
     deinit { if ownsState { try? Files.removeTree(state) } }
 
-    func start() throws {
-        commander.start(ledger: try LedgerFile(state: state, worker: nil))
+    func start(isFirst: Bool = false) throws {
+        commander.start(ledger: try LedgerFile(state: state, worker: nil), isFirst: isFirst)
         backend.run()
     }
 
