@@ -34,8 +34,8 @@ public struct Command: Equatable, Sendable {
         try require(top, "@type", "Command")
         let device = try top.required("device"), object = try top.required("object").object()
         let (fingerprint, _) = try iri(device, separator: nil)
-        let (owner, name) = try iri(object.required("@id"), separator: 0x23)
-        guard owner == fingerprint, isName(name) else { throw try object.required("@id").error(.invalid, "must be an actuator of the device") }
+        let (owner, name) = try iri(object.required("propertyID"), separator: 0x23)
+        guard owner == fingerprint, isName(name) else { throw try object.required("propertyID").error(.invalid, "must be an actuator of the device") }
         return Command(identifier: try identifier(top.required("identifier")), device: fingerprint, target: name, value: try value(object.required("value")),
                        startTime: try date(top.required("startTime")), endTime: try top["endTime"].map { (value) throws(JSONError) in try date(value) },
                        challenge: try top["challenge"].map { (value) throws(JSONError) in try challenge(value) })

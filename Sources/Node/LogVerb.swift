@@ -117,7 +117,7 @@ private struct LogReader {
         line += try entry.required("identifier").string()
         line.append(0x20)
         if let object = try entry["object"]?.object() {
-            line += try object.required("@id").string().dropFirst(5 + Fingerprint.digits)
+            line += try object.required("propertyID").string().dropFirst(5 + Fingerprint.digits)
             if let value = object["value"] { line += [0x3D] + (try text(value)) }
         } else { line.append("-") }
         if let error = entry["error"] { line += Array<UInt8>(" failed: ") + (try error.string()) } else { line.append(" completed") }

@@ -65,8 +65,8 @@ extension DocumentWriter {
         if !outcome.target.isEmpty {
             json.key("object")
             json.beginObject()
-            part("@id", outcome.target.text)
-            type("Actuator")
+            type("PropertyValue")
+            part("propertyID", outcome.target.text)
             if let value = outcome.value { number("value", value.value, decimals: value.decimals) }
             json.endObject()
         }

@@ -34,7 +34,7 @@ import Vocabulary
         ("https://w3id.org/maud/1", "https://schema.org"), ("\"Command\"", "\"Answer\""), ("mau:0123", "mau:x123"), ("\"identifier\":\"", "\"identifier\":\"A"),
         ("\"startTime\":\"2", "\"startTime\":\"x"), ("Z\"", "+01:00\""), ("\"value\":1", "\"value\":\"1\""), ("\"value\":1", "\"value\":true"), ("#led", "#"), ("#led", "#-led"),
         ("#led", "/led"), ("#led", "#LED"), ("\"device\"", "\"devices\""), ("\"object\":{", "\"object\":[{"), ("{\"@context\"", "[{\"@context\""),
-        ("\"@id\":\"mau:0", "\"@id\":\"mau:1"), ("\"startTime\"", "\"startTime\":\"2027-01-15T08:00:00.000Z\",\"startTime\""),
+        ("\"propertyID\":\"mau:0", "\"propertyID\":\"mau:1"), ("\"startTime\"", "\"startTime\":\"2027-01-15T08:00:00.000Z\",\"startTime\""),
     ])
     func whatIsNone(_ from: String, _ to: String) {
         #expect(parse(text()) != nil)

@@ -58,7 +58,7 @@ struct Wish {
 
     var text: [UInt8] {
         var text = #"{"@context":"https://w3id.org/maud/1","@type":"Command","device":"mau:\#(device.description)","identifier":"\#(identifier.hexadecimal.text)","#
-        text += #""object":{"@id":"mau:\#(device.description)#\#(target)","@type":"Actuator","value":\#(value)},"startTime":"\#(date(start))""#
+        text += #""object":{"@type":"PropertyValue","propertyID":"mau:\#(device.description)#\#(target)","value":\#(value)},"startTime":"\#(date(start))""#
         if let end { text += #","endTime":"\#(date(end))""# }
         if let challenge {
             var digits: [UInt8] = []

@@ -28,7 +28,7 @@ class Controller:
         device = changes.pop("device_fingerprint", self.node.fingerprint)
         document = {
             "@context": "https://w3id.org/maud/1", "@type": "Command", "device": f"mau:{device}", "identifier": secrets.token_hex(16),
-            "object": {"@id": f"mau:{device}#{target}", "@type": "Actuator", "value": value}, "startTime": date(start or time.time()), **changes}
+            "object": {"@type": "PropertyValue", "propertyID": f"mau:{device}#{target}", "value": value}, "startTime": date(start or time.time()), **changes}
         return json.dumps(document).encode()
 
     def sign(self, text, recipients=None, hidden=(), extra=()):

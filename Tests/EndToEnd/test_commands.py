@@ -40,7 +40,7 @@ def test_a_command_made_with_plain_gpg_switches_the_led_and_is_answered(node, co
     assert controller.led() == 0
     answer = completed(controller.command(1))
     assert controller.led() == 1
-    assert answer["result"]["value"] == 1 and answer["object"]["@id"] == f"mau:{node.fingerprint}#led"
+    assert answer["result"]["value"] == 1 and answer["object"]["propertyID"] == f"mau:{node.fingerprint}#led"
     assert answer["@id"] == f"mau:{node.fingerprint}/a-{answer['identifier']}.json.pgp"
     assert answer["controller"] == f"mau:{controller.fingerprint}"
     assert date(before - 1) < answer["endTime"] < date(time.time() + 1)
