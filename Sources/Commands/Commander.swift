@@ -200,11 +200,10 @@ public final class Commander {
                 return file.done(.busy)
             }
             control.set(setting.actuator, to: setting.value) { [unowned(unsafe) self] isSet in
-                states.publish(setting.actuator)
                 var record = self.record(record, ended: isSet ? nil : .actuatorFailed)
                 record.state = .ended
                 ledger.change(outcome.identifier) { $0 = record }
-                ledger.save { [unowned(unsafe) self] error in store(record, error, file) }
+                ledger.save { [unowned(unsafe) self] error in store(record, setting.actuator, error, file) }
             }
         }
     }
@@ -218,7 +217,12 @@ public final class Commander {
         return LedgerRecord(outcome, state: .ended, keepUntil: record.keepUntil)
     }
 
-    private func store(_ record: LedgerRecord, _ error: SystemError?, _ file: CommandFile) {
+    private func store(_ record: LedgerRecord, _ actuator: Int, _ error: SystemError?, _ file: CommandFile) {
+        // After the answer, for which someone waits: gpg does one thing at a time.
+        let file = CommandFile(sender: file.sender, name: file.name, message: file.message) { [unowned(unsafe) self] result in
+            file.done(result)
+            states.publish(actuator)
+        }
         guard let name = file.name else { return ended(record, error, file, isStored: true) }
         backend.storeFile(name, file.message, of: file.sender) { [unowned(unsafe) self] isStored in
             if !isStored { counters.writeFailures += 1 }
