@@ -26,7 +26,7 @@ final class Upload {
     }
 }
 
-/// PUT of a file into a friend's directory, and challenges (docs/http.md, section 6).
+/// PUT of a file into a friend's directory, and challenges (docs/http.md, 2.7).
 extension Connection {
     /// Whether a file may be PUT there: into the directory of anybody but the node itself, whether there is one or not.
     func takesFiles(at route: Route) -> Bool {

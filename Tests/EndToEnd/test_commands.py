@@ -1,6 +1,8 @@
 """Commands from gpg and curl to the simulated LED (docs/commands.md)."""
 import json
 import hashlib
+import json
+import os
 import re
 import signal
 import subprocess
@@ -9,7 +11,7 @@ import time
 import pytest
 
 from commands import Controller, date
-from harness import GnuPG, wait_until
+from harness import REPOSITORY, GnuPG, wait_until
 from openpgp import tags
 from test_time import WrongClock
 
@@ -59,6 +61,17 @@ def test_without_prefer_the_answer_is_a_file_only(node, controller):
     status, headers, body = controller.put(controller.sign(text), prefer=False)
     assert (status, body) == (201, b"") and "preference-applied" not in headers
     assert controller.stored_answer(json.loads(text)["identifier"])["actionStatus"] == "CompletedActionStatus"
+
+
+def test_what_the_page_says_to_type(node, controller, gnupg, tmp_path):
+    """docs/commands.md, part 1, as it stands there."""
+    page = (REPOSITORY / "docs/commands.md").read_text()
+    lines = page.split("## 1. In short")[1].split("## 2.")[0].splitlines()
+    script = "\n".join(line[4:] for line in lines if line.startswith("    ")).replace("$host:8008", f"127.0.0.1:{node.port}")
+    environment = {**os.environ, "GNUPGHOME": str(gnupg.home), "device": node.fingerprint, "me": controller.fingerprint}
+    result = subprocess.run(["bash", "-ec", script], env=environment, cwd=tmp_path, capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+    assert json.loads(result.stdout)["actionStatus"] == "CompletedActionStatus" and controller.led() == 1
 
 
 def test_curls_own_way_to_put_a_file(node, controller, tmp_path):
@@ -323,6 +336,34 @@ def test_a_command_that_a_kill_interrupted_is_answered_failed_and_never_run_agai
     assert status == 200 and controller.answer(headers, body) == answer
     assert told.read_text().split() == ["0", "1", "0"], "the safe state was taken, the command not run again"
     wait_until(lambda: "failed: interrupted" in node.command("log").stdout.decode(), "the log")
+
+
+@pytest.mark.parametrize("milliseconds", [5, 10, 15, 20, 30, 45, 60, 90])
+def test_killed_at_any_moment_a_command_runs_at_most_once(node, gnupg, tmp_path, milliseconds):
+    """A counter shows how often; the same file is sent until it is answered."""
+    script = tmp_path / "set"
+    script.write_text(f"#!/bin/sh\nread value\necho $value >> {tmp_path}/told\n")
+    script.chmod(0o755)
+    node.write_board(sensors=[], actuators=[{"name": "led", "title": "LED", "type": "level", "maximum": 1000, "source": {"type": "command", "arguments": [str(script)]}}])
+    node.weaken_passphrase(gnupg)
+    controller = Controller(node, gnupg)
+    node.start()
+    for value in (1, 2, 3):
+        text = controller.text(value)
+        file, name = controller.sign(text), f"c-{value}.json.pgp"
+        client = subprocess.Popen(["curl", "-s", "-X", "PUT", "--data-binary", controller.temporary(file), controller.url(name)], stdout=subprocess.DEVNULL)
+        time.sleep(milliseconds / 1000)
+        node.stop(signal.SIGKILL)
+        client.wait()
+        node.start()
+        status, headers, body = controller.put(file, name)
+        # 409: it was carried out, and stored, but not yet answered when the node was killed; its answer comes by itself.
+        assert status in (200, 201, 409, 503), status
+        answer = node.own / f"a-{json.loads(text)['identifier']}.json.pgp"
+        wait_until(answer.exists, "an answer in the end")
+    told = (tmp_path / "told").read_text().split()
+    for value in ("1", "2", "3"):
+        assert told.count(value) <= 1, told
 
 
 def test_a_lost_ledger_refuses_what_was_signed_before(node, controller):

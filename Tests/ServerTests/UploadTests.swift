@@ -4,7 +4,7 @@ import OpenPGP
 import System
 import Testing
 
-/// What a server does with PUT and challenges, without anything that judges (docs/http.md, section 6).
+/// What a server does with PUT and challenges, without anything that judges (docs/http.md, 2.7; docs/commands.md, part 6).
 final class FakeReceiver: FileReceiver {
     var admission = UploadAdmission.place(FakeReceiver.Place())
     var result = UploadResult(.created, representation: Array("the answer".utf8))
