@@ -63,6 +63,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("RequestFuzz", ["HTTP", "System"]),
         fuzz("MessageFuzz", ["OpenPGP"]),
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
+        fuzz("CommandFuzz", ["Commands", "OpenPGP"]),
         fuzz("NameFuzz", ["Content", "OpenPGP", "Readings", "System"]),
     ]
 }

@@ -58,12 +58,14 @@ public final class CommandLog {
         advance()
     }
 
-    /// Adds what became of a command. `done` is called when it is on the disk; never when too much waits, or at the end of the process:
-    /// then the ledger remembers.
-    func append(_ outcome: CommandOutcome, done: @escaping () -> Void) {
-        guard waiting.count < Bounds.logWaiting else { return }
+    /// Adds what became of a command; false when too much waits already. `done` is called when it is on the disk; not when the process
+    /// ends before: then the ledger remembers.
+    @discardableResult
+    func append(_ outcome: CommandOutcome, done: @escaping () -> Void) -> Bool {
+        guard waiting.count < Bounds.logWaiting else { return false }
         waiting.append(Entry(outcome: outcome, done: done))
         advance()
+        return true
     }
 
     /// Writes what waits.

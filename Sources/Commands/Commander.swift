@@ -237,8 +237,8 @@ public final class Commander {
         if failed { counters.failed += 1 } else { counters.completed += 1 }
         publishAnswer(record.outcome) { [unowned(unsafe) self] answer in
             file.done(failed ? .failed(answer: answer) : .carriedOut(isStored: isStored, answer: answer))
-            logged(record.outcome)
-            if answer == nil { retryLater() }
+            let isInLog = logged(record.outcome)
+            if answer == nil || !isInLog { retryLater() }
         }
     }
 

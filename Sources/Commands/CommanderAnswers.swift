@@ -66,8 +66,9 @@ extension Commander {
         }
     }
 
-    /// Puts the outcome into the log, and then says so in the ledger.
-    func logged(_ outcome: CommandOutcome) {
+    /// Puts the outcome into the log, and then says so in the ledger. False: too much waits, it must be tried again.
+    @discardableResult
+    func logged(_ outcome: CommandOutcome) -> Bool {
         log.append(outcome) { [unowned(unsafe) self] in
             ledger?.change(outcome.identifier) { $0.isLogged = true }
             ledger?.save { _ in }
@@ -87,8 +88,7 @@ extension Commander {
         guard let record = ledger.records.first(where: { $0.state == .ended && (!$0.isAnswered || (!$0.isLogged && !log.holds($0.outcome.identifier))) }) else { return }
         let outcome = record.outcome
         if record.isAnswered {
-            logged(outcome)
-            return settle()
+            return logged(outcome) ? settle() : retryLater()
         }
         isSettling = true
         publishAnswer(outcome) { [unowned(unsafe) self] answer in

@@ -1,4 +1,5 @@
 @testable import Commands
+import Foundation
 import OpenPGP
 import Readings
 import System
@@ -286,6 +287,29 @@ import Vocabulary
         bench.backend.run()
         #expect(try #require(bench.command(wish)).isRepeated)
         #expect(bench.control.values == [0: 1])
+        #expect(bench.commander.isIdle)
+    }
+
+    @Test func aLogThatCannotBeWrittenComesLater() throws {
+        let bench = try Bench.started()
+        bench.backend.failsLog = true
+        let count = Bounds.logWaiting + 6
+        for _ in 0..<count {
+            bench.backend.simulated.advance(seconds: 1)
+            #expect(try #require(bench.command(bench.wish())).isCarriedOut)
+            try bench.loop.runOnce(wait: false)
+            bench.backend.run()
+        }
+        #expect(bench.backend.names("log-").isEmpty && !bench.commander.isIdle)
+        bench.backend.failsLog = false
+        for _ in 0..<3 {
+            bench.backend.simulated.advance(seconds: 31)
+            try bench.loop.runOnce(wait: false)
+            bench.backend.run()
+        }
+        let entries = bench.backend.names("log-").reduce(0) { $0 + bench.backend.text($1).components(separatedBy: "\"@type\":\"Answer\"").count - 1 }
+        #expect(entries == count)
+        #expect(bench.backend.names("log-").count == (Bounds.logWaiting + Bounds.logEntries - 1) / Bounds.logEntries + 1)
         #expect(bench.commander.isIdle)
     }
 

@@ -92,6 +92,7 @@ final class MemoryBackend: CommandBackend {
     var events: [String] = []
     var signFailures: [PublishingFailure] = []
     var storeFailures: [PublishingFailure] = []
+    var failsLog = false
     private var queue: [() -> Void] = []
     private var order = 0
 
@@ -122,6 +123,7 @@ final class MemoryBackend: CommandBackend {
         queue.append { completion(.success(audience.canonical + [0x0A] + document)) }
     }
     func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<SHA256Sum, PublishingFailure>) -> Void) {
+        if failsLog, name.starts(with: Array("log-")) { return queue.append { completion(.failure(.noSpace)) } }
         if !storeFailures.isEmpty { let failure = storeFailures.removeFirst(); return queue.append { completion(.failure(failure)) } }
         queue.append { [self] in
             if files[name.text] != nil, !replacing { return completion(.failure(.exists)) }

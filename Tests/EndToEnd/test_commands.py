@@ -1,5 +1,4 @@
 """Commands from gpg and curl to the simulated LED (docs/commands.md)."""
-import json
 import hashlib
 import json
 import os
