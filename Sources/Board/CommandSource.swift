@@ -68,7 +68,7 @@ final class CommandSource {
     /// - Parameter input: what it finds on its standard input; empty: nothing.
     func run(input: [UInt8] = [], _ completion: @escaping (Result<Decimal, SensorFault>) -> Void) throws(SensorFault) {
         try requireExecutable()
-        let pid = input.withUnsafeBytes { maud_spawn(arguments, input.isEmpty ? nil : $0.baseAddress, $0.count, &output) }
+        let pid = input.withUnsafeBytes { maud_spawn_with_input(arguments, input.isEmpty ? nil : $0.baseAddress, $0.count, &output) }
         if pid < 0 { throw .sourceFailed(-pid) }
         process = pid
         printed = 0

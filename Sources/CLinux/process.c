@@ -75,7 +75,8 @@ static int input_of(const void *octets, size_t count) {
   errno = e;
   return -1;
 }
-int maud_spawn(const char *const *arguments, const void *input, size_t count, int *output) {
+int maud_spawn(const char *const *arguments, int *output) { return maud_spawn_with_input(arguments, NULL, 0, output); }
+int maud_spawn_with_input(const char *const *arguments, const void *input, size_t count, int *output) {
   FAULT("fork");
   int p[2];
   if (pipe2(p, O_CLOEXEC) < 0) return -errno;

@@ -24,7 +24,7 @@ func run(_ arguments: [String]) throws -> (code: Int32, output: [UInt8]) {
     pointers.append(nil)
     defer { for pointer in pointers { free(UnsafeMutableRawPointer(mutating: pointer)) } }
     var descriptor: Int32 = -1
-    let pid = try check(maud_spawn(pointers, nil, 0, &descriptor), "fork")
+    let pid = try check(maud_spawn(pointers, &descriptor), "fork")
     let pipe = FileDescriptor(owning: descriptor)
     _ = fcntl(descriptor, F_SETFL, 0)
     let output = try pipe.readToEnd(limit: 64 << 20)

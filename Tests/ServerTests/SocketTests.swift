@@ -14,7 +14,7 @@ import Testing
         pointers.append(nil)
         defer { for pointer in pointers { free(UnsafeMutableRawPointer(mutating: pointer)) } }
         var output: Int32 = -1
-        let pid = maud_spawn(pointers, nil, 0, &output)
+        let pid = maud_spawn(pointers, &output)
         try #require(pid > 0)
         defer { _ = maud_close(output) }
         var result: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65_536), hasEnded = false

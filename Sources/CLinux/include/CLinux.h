@@ -135,10 +135,12 @@ int maud_wait_no_hang(int pid);            /* -EAGAIN while it runs */
 int maud_pidfd_open(int pid);
 _Noreturn void maud_exit(int status);      /* _exit: no handlers, no flushing */
 int maud_kill(int pid, int signal);
-/* Starts a program without a shell: standard input the given octets (at most a page; NULL: /dev/null), standard output to the pipe whose reading end is
+/* Starts a program without a shell: standard input /dev/null, standard output to the pipe whose reading end is
  * returned in *output (non-blocking), standard error discarded, a process group of its own, other descriptors closed.
  * Returns the pid. */
-int maud_spawn(const char *const *arguments, const void *input, size_t count, int *output);
+int maud_spawn(const char *const *arguments, int *output);
+/* The same with octets on its standard input, at most a page. */
+int maud_spawn_with_input(const char *const *arguments, const void *input, size_t count, int *output);
 /* Reads a line from the terminal with echo off; the line end is not stored. Returns its length or -errno.
  * A signal that ends the process does so with echo on again. */
 intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count);
