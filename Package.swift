@@ -53,11 +53,12 @@ let package = Package(
     + layer("GnuPG", ["CGPGME", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Account", ["GnuPG", "TLS", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Commands", ["Readings", "Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
     + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
 
@@ -71,6 +72,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("MessageFuzz", ["OpenPGP"]),
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),
+        fuzz("CommandFuzz", ["Commands", "OpenPGP"]),
         fuzz("NameFuzz", ["Content", "OpenPGP", "Readings", "System"]),
     ]
 }

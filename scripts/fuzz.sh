@@ -19,6 +19,9 @@ for target in "$@"; do
   rm -rf "$seeds"; mkdir -p "$corpus" "$seeds"
   case $target in
     BoardFileFuzz) for board in boards/*/board.json; do cp "$board" "$seeds/$(tr / - <<< "$board")"; done ;;
+    CommandFuzz)
+      cp vocab/examples/command.json "$seeds/command"
+      printf '\301\015\003\001\002\003\004\005\006\007\010\022\000\001\001\322\004\001\002\003\004' > "$seeds/file" ;;
     MessageFuzz) find Tests/Fixtures -name '*.pgp' -size -8k | while read -r file; do cp "$file" "$seeds/$(tr / - <<< "$file")"; done ;;
     NameFuzz) printf 'r-a-000000000001.json.pgp' > "$seeds/batch"; printf -- '-12.5e3' > "$seeds/decimal" ;;
     TLSFuzz)

@@ -26,7 +26,7 @@ public struct OddFile {
 /// At most `Bounds.friends` files in `Bounds.groups` groups are read; more are reported as odd. That a key is a friend's is
 /// proven by our signature; that it is in a group only by the directory that the file lies in.
 public final class Friends {
-    let mau: MauDirectory
+    public let mau: MauDirectory
     let gnupg: GnuPG
     /// The account's own fingerprint.
     let owner: Fingerprint

@@ -6,7 +6,7 @@ extension Actuator {
     init(_ value: JSONValue) throws(JSONError) {
         let object = try value.object()
         try object.allow([
-            "name", "title", "type", "source", "unitCode", "unitText", "minimum", "maximum", "decimals", "step", "safe", "audience",
+            "name", "title", "type", "source", "unitCode", "unitText", "minimum", "maximum", "decimals", "step", "safe", "holdTime", "audience",
         ])
         name = try object.required("name").name()
         title = try object.text("title", 1...64)
@@ -19,7 +19,8 @@ extension Actuator {
         maximum = try object.scaled("maximum", decimals, default: 1)
         step = try object["step"]?.scaledPositive(decimals) ?? Decimal.one.scaled(decimals) ?? 1
         safe = try object["safe"]?.scaled(decimals) ?? minimum
-        audience = try object.audience(default: .group("controllers"))
+        if object["holdTime"] != nil { holdTime = Int(try object.integer("holdTime", 1...86_400, unit: "seconds", default: 0)) }
+        audience = try object.audience(default: .group("viewers"))
         if kind == .switching { try requireSwitch(object) }
         try requireOrder(object, value)
     }
@@ -40,22 +41,3 @@ extension Actuator {
     }
 }
 
-extension ActuatorSource {
-    /// The key `source` of an actuator.
-    init(_ value: JSONValue, kind: ActuatorKind) throws(JSONError) {
-        let object = try value.object()
-        switch try object.required("type").choice(["gpioLine", "led", "simulator"]) {
-        case 0:
-            try object.allow(["type", "chip", "line", "activeLow"])
-            let line = try GPIOLineKeys(object)
-            if kind == .level { throw value.error(.invalid, "can be a gpioLine only for a switch") }
-            self = .gpioLine(chip: line.chip, line: line.line, activeLow: line.activeLow)
-        case 1:
-            try object.allow(["type", "name"])
-            self = .led(name: try object.label("name"))
-        default:
-            try object.allow(["type"])
-            self = .simulator
-        }
-    }
-}

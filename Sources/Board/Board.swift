@@ -21,6 +21,8 @@ public struct Board: Sendable {
     /// Versions kept of an edited file: how many, and how many octets.
     public var versionCount: Int
     public var versionOctets: Int64
+    /// Seconds that a command's startTime may be from the device's time.
+    public var commandWindow = Bounds.commandWindow
 }
 
 /// One thing that can be switched or set.
@@ -44,13 +46,54 @@ public struct Actuator: Sendable {
     /// What it is set to at start, at stop and on failure (scaled).
     public var safe: Int64
     public var source: ActuatorSource
+    /// Seconds after the last command until it takes its safe value; nil: it keeps what it is set to.
+    public var holdTime: Int?
 }
 
 public enum ActuatorKind: Sendable { case switching, level }
+
+/// What an actuator drives (docs/board.md).
 public enum ActuatorSource: Sendable {
     /// A line of a GPIO chip, for a switch.
     case gpioLine(chip: String, line: Int, activeLow: Bool)
-    /// /sys/class/leds: the directory's name.
+    /// /sys/class/leds: the directory's name. Its limits are darkness and full brightness.
     case led(name: String)
+    /// /sys/class/backlight: the same.
+    case backlight(name: String)
+    case pulseWidth(PulseWidth)
+    /// A file of sysfs, written in place.
+    case attribute(path: String, ValueText)
+    /// A file, replaced as a whole.
+    case file(path: String, ValueText)
+    /// A program with all its arguments; the value comes on its standard input.
+    case command(arguments: [String], seconds: Int)
     case simulator
+}
+
+/// A channel of a PWM chip, and the pulses for an actuator's limits. Nanoseconds.
+public struct PulseWidth: Sendable, Equatable {
+    public var chip: String
+    public var channel: Int
+    public var period: Int64
+    /// How long the pulse is at the minimum and at the maximum; in between it is in proportion.
+    public var low: Int64
+    public var high: Int64
+    public var isInverted: Bool
+
+    public init(chip: String, channel: Int, period: Int64, low: Int64, high: Int64, isInverted: Bool) {
+        self.chip = chip
+        self.channel = channel
+        self.period = period
+        self.low = low
+        self.high = high
+        self.isInverted = isInverted
+    }
+}
+
+/// How a value is written as text.
+public enum ValueText: Sendable {
+    /// The value x scale + offset.
+    case number(Conversion)
+    /// For a switch: a word for 0 and one for 1.
+    case words(off: String, on: String)
 }

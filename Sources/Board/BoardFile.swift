@@ -36,7 +36,7 @@ extension Board {
     /// and numbers without more decimals than are published. Unknown keys are refused at every level.
     public init(json octets: [UInt8]) throws(JSONError) {
         let top = try JSONDocument(octets, limit: Bounds.boardFileSize).top.object()
-        try top.allow(["$schema", "name", "description", "model", "sensors", "actuators", "quota", "versions"])
+        try top.allow(["$schema", "name", "description", "model", "sensors", "actuators", "quota", "versions", "commandWindow"])
         _ = try top["$schema"]?.text(0...255, controls: true)
         name = try top.text("name", 1...64)
         description = try top.optionalText("description", 1...500)
@@ -49,6 +49,7 @@ extension Board {
             versionCount = Int(try versions.integer("count", 0...1000, default: Int64(versionCount)))
             versionOctets = try versions.integer("bytes", 0...1_073_741_824, unit: "bytes", default: versionOctets)
         }
+        commandWindow = Int(try top.integer("commandWindow", 1...3600, unit: "seconds", default: Int64(Bounds.commandWindow)))
         sensors = []
         actuators = []
         if let list = try top["sensors"]?.array(count: 0...Bounds.sensors) {

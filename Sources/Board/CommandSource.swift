@@ -2,7 +2,7 @@ import CLinux
 import EventLoop
 import System
 
-/// A command whose output begins with the reading: run without a shell, in a process group of its own, with its output
+/// A command whose output begins with the reading, or that sets an actuator: run without a shell, in a process group of its own, with its output
 /// in a pipe on the loop.
 ///
 /// It ends when the process exits, not when it closes its output. After `seconds`, or after `Bounds.readingText` octets,
@@ -64,9 +64,11 @@ final class CommandSource {
     }
 
     /// Starts it; `completion` is called by the loop, never from here. What fails at once is thrown.
-    func run(_ completion: @escaping (Result<Decimal, SensorFault>) -> Void) throws(SensorFault) {
+    ///
+    /// - Parameter input: what it finds on its standard input; empty: nothing.
+    func run(input: [UInt8] = [], _ completion: @escaping (Result<Decimal, SensorFault>) -> Void) throws(SensorFault) {
         try requireExecutable()
-        let pid = maud_spawn(arguments, &output)
+        let pid = input.withUnsafeBytes { maud_spawn_with_input(arguments, input.isEmpty ? nil : $0.baseAddress, $0.count, &output) }
         if pid < 0 { throw .sourceFailed(-pid) }
         process = pid
         printed = 0

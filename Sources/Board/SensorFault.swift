@@ -44,6 +44,16 @@ public enum SensorFault: Error, Equatable, Sendable {
         }
     }
 
+    /// The same for an actuator: "cannot be set: Permission denied".
+    public var settingDescription: Message {
+        switch self {
+        case .accessDenied: "cannot be set: Permission denied"
+        case .sourceFailed(let code): "cannot be set: \(Message(cString: maud_error_text(code)))"
+        case .outOfRange: "cannot be written as a number"
+        default: description
+        }
+    }
+
     /// One clause that goes on from the sensor's name: "is not present".
     public var description: Message {
         switch self {

@@ -18,14 +18,8 @@ extension SensorSource {
 
     static func command(of object: JSONObject) throws(JSONError) -> SensorSource {
         try object.allow(["type", "arguments", "timeout", "scale", "offset"])
-        let list = try object.required("arguments").array(count: 1...Bounds.commandArguments)
-        var arguments: [String] = []
-        for index in 0..<list.count {
-            guard let value = list[index] else { continue }
-            arguments.append(index == 0 ? try value.path(2) : try value.text(0...1023, controls: true))
-        }
-        let seconds = try object.integer("timeout", 1...Int64(Bounds.commandSeconds), unit: "seconds", default: 5)
-        return .command(arguments: arguments, seconds: Int(seconds), try Conversion(object))
+        let (arguments, seconds) = try CommandKeys.read(object)
+        return .command(arguments: arguments, seconds: seconds, try Conversion(object))
     }
 
     static func simulator(of object: JSONObject, decimals: Int) throws(JSONError) -> SensorSource {
@@ -56,5 +50,19 @@ struct GPIOLineKeys {
         }
         line = Int(try object.required("line").integer(0...1023))
         activeLow = try object.boolean("activeLow")
+    }
+}
+
+/// The keys that a command has as a source and as a target.
+enum CommandKeys {
+    static func read(_ object: JSONObject) throws(JSONError) -> (arguments: [String], seconds: Int) {
+        let list = try object.required("arguments").array(count: 1...Bounds.commandArguments)
+        var arguments: [String] = []
+        for index in 0..<list.count {
+            guard let value = list[index] else { continue }
+            arguments.append(index == 0 ? try value.path(2) : try value.text(0...1023, controls: true))
+        }
+        let seconds = try object.integer("timeout", 1...Int64(Bounds.commandSeconds), unit: "seconds", default: 5)
+        return (arguments, Int(seconds))
     }
 }

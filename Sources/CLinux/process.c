@@ -61,12 +61,29 @@ int maud_pidfd_open(int pid) {
 void maud_exit(int status) { _exit(status); }
 int maud_kill(int pid, int signal) { return RESULT(kill(pid, signal)); }
 
-int maud_spawn(const char *const *arguments, int *output) {
+/* A descriptor from which the octets are read, then the end: an empty pipe holds a page. */
+static int input_of(const void *octets, size_t count) {
+  if (!octets) return open("/dev/null", O_RDONLY | O_CLOEXEC);
+  int p[2];
+  if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0) return -1;
+  ssize_t n = write(p[1], octets, count);
+  int e = n < 0 ? errno : EMSGSIZE;
+  close(p[1]);
+  fcntl(p[0], F_SETFL, 0);
+  if ((size_t)n == count) return p[0];
+  close(p[0]);
+  errno = e;
+  return -1;
+}
+int maud_spawn(const char *const *arguments, int *output) { return maud_spawn_with_input(arguments, NULL, 0, output); }
+int maud_spawn_with_input(const char *const *arguments, const void *input, size_t count, int *output) {
   FAULT("fork");
   int p[2];
   if (pipe2(p, O_CLOEXEC) < 0) return -errno;
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null < 0) { int e = errno; close(p[0]); close(p[1]); return -e; }
+  int in = input_of(input, count);
+  if (in < 0) { int e = errno; close(p[0]); close(p[1]); close(null); return -e; }
   pid_t pid = fork();
   if (pid == 0) {
     setpgid(0, 0);
@@ -74,7 +91,7 @@ int maud_spawn(const char *const *arguments, int *output) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (dup2(null, 0) < 0 || dup2(p[1], 1) < 0 || dup2(null, 2) < 0) _exit(127);
+    if (dup2(in, 0) < 0 || dup2(p[1], 1) < 0 || dup2(null, 2) < 0) _exit(127);
     execvp(arguments[0], (char *const *)arguments);
     _exit(127);
   }
@@ -82,6 +99,7 @@ int maud_spawn(const char *const *arguments, int *output) {
   /* In the parent too: whoever comes first, the group exists when we return and can be killed. */
   if (pid > 0) setpgid(pid, pid);
   close(null);
+  close(in);
   close(p[1]);
   if (pid < 0) { close(p[0]); return -e; }
   fcntl(p[0], F_SETFL, O_NONBLOCK);

@@ -50,6 +50,8 @@ public final class Store {
     public internal(set) var counters = Counters()
     /// Whether the first look at every directory is over: from then on files can be written.
     public internal(set) var isReady = false
+    /// Called with each encrypted file that comes into a friend's directory, or is found there for the first time.
+    public var arrived: ((_ directory: Directory, _ name: [UInt8], Entry) -> Void)?
 
     let state: String?
     let loop: EventLoop

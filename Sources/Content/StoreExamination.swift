@@ -154,6 +154,9 @@ extension Store {
         if record.pointee.audience > Audiences.nobody { table.list(index) }
         if wasListed || record.pointee.flags.contains(.listed) { directory.generation += 1 }
         noteChange()
+        if let arrived, directory.fingerprint != own, table === directory.files, record.pointee.audience > Audiences.everyone {
+            arrived(directory, Array(table.name(index)), directory.entry(index, in: table))
+        }
     }
 
     /// Takes a file out of the listing; it stays known.

@@ -31,7 +31,11 @@ struct FieldParser {
         switch name.count {
         case 4: if name.equalsIgnoringCase("host") { try host(value) }
         case 5: if name.equalsIgnoringCase("range") { conditional(0, span, &head.range) }
-        case 6: if name.equalsIgnoringCase("expect"), !value.equalsIgnoringCase("100-continue") { head.hasUnknownExpectation = true }
+        case 6:
+            if name.equalsIgnoringCase("expect") {
+                if value.equalsIgnoringCase("100-continue") { head.expectsContinue = true } else { head.hasUnknownExpectation = true }
+            }
+            if name.equalsIgnoringCase("prefer") { FieldParser.forEachItem(value) { if $0.equalsIgnoringCase("return=representation") { head.prefersRepresentation = true } } }
         case 8:
             if name.equalsIgnoringCase("if-range") { conditional(1, span, &head.ifRange) }
             if name.equalsIgnoringCase("if-match") { conditional(2, span, &head.ifMatch) }
@@ -53,6 +57,7 @@ struct FieldParser {
             guard contentLengths == 0, transferEncodings == 1, head.minorVersion == 1 else { throw .badFraming }
         }
         head.hasContent = transferEncodings > 0 || contentLength > 0
+        head.contentLength = transferEncodings > 0 ? nil : contentLength
         if closes { head.keepsAlive = false } else if asksKeepAlive { head.keepsAlive = true }
     }
 
@@ -81,13 +86,22 @@ struct FieldParser {
     }
 
     private mutating func connection(_ value: UnsafeRawBufferPointer) {
+        var closes = self.closes, asksKeepAlive = self.asksKeepAlive
+        FieldParser.forEachItem(value) { option in
+            if option.equalsIgnoringCase("close") { closes = true }
+            if option.equalsIgnoringCase("keep-alive") { asksKeepAlive = true }
+        }
+        self.closes = closes
+        self.asksKeepAlive = asksKeepAlive
+    }
+
+    /// The items of a list, without the blanks around them (RFC 9110, section 5.6.1).
+    private static func forEachItem(_ value: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
         var start = 0
         while start <= value.count {
             var end = start
             while end < value.count, value[end] != 0x2C { end += 1 }
-            let option = value.part(start, end).trimmed
-            if option.equalsIgnoringCase("close") { closes = true }
-            if option.equalsIgnoringCase("keep-alive") { asksKeepAlive = true }
+            body(value.part(start, end).trimmed)
             start = end + 1
         }
     }

@@ -14,7 +14,7 @@ public struct RequestHead {
     }
 
     /// The methods of RFC 9110 and RFC 5789; every other is `unknown` and gets 501.
-    public enum Method: Equatable, Sendable { case get, head, known, unknown }
+    public enum Method: Equatable, Sendable { case get, head, put, known, unknown }
 
     public internal(set) var method = Method.unknown
     /// The minor version: 0 or 1. A higher one of HTTP/1 counts as 1 (RFC 9110, section 2.5).
@@ -25,8 +25,14 @@ public struct RequestHead {
     public internal(set) var query = Span()
     /// Whether the connection may serve another request after this one (RFC 9112, section 9.3).
     public internal(set) var keepsAlive = true
-    /// Whether content follows the head. No request here takes content: it is answered and the connection closed.
+    /// Whether content follows the head. Where it is not taken the request is answered and the connection closed.
     public internal(set) var hasContent = false
+    /// Octets of the content; nil when it is chunked.
+    public internal(set) var contentLength: Int64? = 0
+    /// `Expect: 100-continue`: the content comes when it is asked for.
+    public internal(set) var expectsContinue = false
+    /// `Prefer: return=representation` (RFC 7240).
+    public internal(set) var prefersRepresentation = false
     /// `Expect` asks for something other than 100-continue: 417.
     public internal(set) var hasUnknownExpectation = false
     /// The values of conditional fields, empty when absent. A field that is there twice counts as absent.

@@ -52,8 +52,9 @@ extension RequestHead {
         for octet in name where octet < 0x41 || octet > 0x5A { return .unknown }
         if name.equalsIgnoringCase("get") { return .get }
         if name.equalsIgnoringCase("head") { return .head }
-        let others: InlineArray<7, StaticString> = ["post", "put", "delete", "options", "patch", "trace", "connect"]
-        for index in 0..<7 where name.equalsIgnoringCase(others[index]) { return .known }
+        if name.equalsIgnoringCase("put") { return .put }
+        let others: InlineArray<6, StaticString> = ["post", "delete", "options", "patch", "trace", "connect"]
+        for index in 0..<6 where name.equalsIgnoringCase(others[index]) { return .known }
         return .unknown
     }
 

@@ -11,12 +11,12 @@ import System
 /// Publishing with the real things: GnuPG signs, the content store keeps, the friends are the audience.
 final class NodeBackend: PublishingBackend {
     let clock: NodeClock
-    private let store: Store
-    private let gnuPG: GnuPG
-    private let friends: Friends
+    let store: Store
+    let gnuPG: GnuPG
+    let friends: Friends
     private let account: Fingerprint
     private let loop: EventLoop
-    private var friendsAreLoaded = false
+    private(set) var friendsAreLoaded = false
     private var retry: Timer?
     /// Called each time the friends have been read.
     var friendsLoaded: () -> Void = {}
@@ -64,7 +64,7 @@ final class NodeBackend: PublishingBackend {
 
     var totalOctets: Int64 { store.totals.octets }
 
-    private func entry(_ name: [UInt8]) -> Entry? { name.withUnsafeBytes { own?.entry($0) } }
+    func entry(_ name: [UInt8]) -> Entry? { name.withUnsafeBytes { own?.entry($0) } }
 
     func forEachStored(from first: [UInt8], _ body: (UnsafeRawBufferPointer, StoredBatch) -> Bool) {
         first.withUnsafeBytes { own?.forEachNamed(from: $0) { body($0, NodeBackend.batch($1)) } }
@@ -105,7 +105,7 @@ final class NodeBackend: PublishingBackend {
         return recipients
     }
 
-    private func read(_ entry: Entry) -> [UInt8]? {
+    func read(_ entry: Entry) -> [UInt8]? {
         guard entry.size <= Int64(Bounds.documentSize), let own, let file = own.openFile(entry) else { return nil }
         return try? file.readToEnd(limit: Bounds.documentSize)
     }

@@ -1,6 +1,7 @@
 import Account
 import Board
 import CLinux
+import Commands
 import Content
 import EventLoop
 import GnuPG
@@ -27,6 +28,9 @@ final class RunningNode {
     let publisher: ReadingsPublisher
     let publications: Publications
     let sampler: SensorSampler
+    let actuators: ActuatorBank
+    /// Nil for a board without actuators: it takes no commands.
+    let control: Control?
     let server: Server
     let listener: Listener
     let address: ListenAddress
@@ -43,6 +47,7 @@ final class RunningNode {
     private var ending: Timer?
     private var signals: Int32 = -1
     private var isEnding = false
+    private var arePublished = false
     private var served: Int64 = 0
     private var failure: CommandError?
 
@@ -79,7 +84,11 @@ final class RunningNode {
         publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend, loop: loop)
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
         sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
+        actuators = ActuatorBank(actuators: board.actuators, loop: loop, worker: worker)
+        control = board.actuators.isEmpty ? nil : Control(
+            board: board, account: account, bootID: RunningNode.bootID(), backend: CommandStore(backend: backend, account: account, worker: worker), actuators: actuators, loop: loop)
         server = Server(store: store, clock: clock, loop: loop)
+        server.receiver = control
         listener = try address.listen(server: server, loop: loop)
         server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
@@ -111,6 +120,8 @@ final class RunningNode {
             friendsWatch = try FriendsWatch(path: root + "/.mau", loop: loop) { [unowned(unsafe) self] in backend.loadFriends() }
             statusSocket = try StatusSocket(state: state, loop: loop) { [unowned(unsafe) self] in report() }
         } catch { throw CommandError("cannot start", error) }
+        actuators.start()
+        control?.watch(store)
         do throws(ContentError) { try store.start { [unowned(unsafe) self] in ready() } } catch {
             throw CommandError(error.exitCode, "cannot read the Mau directory: \(error.description)")
         }
@@ -135,8 +146,13 @@ final class RunningNode {
             try secure?.listener.start()
         } catch { return fail(error) }
         served = loop.now
-        publications.publish { [unowned(unsafe) self] in announce() }
-        backend.friendsLoaded = { [publisher] in publisher.friendsAreLoaded() }
+        // A node that has run before has published what it is, and had a ledger.
+        control?.isFirst = backend.entry(Array("device.json.pgp")) == nil
+        publications.publish { [unowned(unsafe) self] in
+            arePublished = true
+            announce()
+        }
+        backend.friendsLoaded = { [unowned(unsafe) self] in friendsLoaded() }
         backend.loadFriends()
         store.restamped = { [publisher] in publisher.clockChanged() }
         publisher.start()
@@ -144,8 +160,17 @@ final class RunningNode {
         manager.ready()
     }
 
-    /// What the node says of itself is up to date: whoever waits for us may come.
+    /// Commands can be judged, and answered, once the friends are known.
+    private func friendsLoaded() {
+        publisher.friendsAreLoaded()
+        guard let control, !control.hasStarted else { return }
+        do throws(SystemError) { try control.start(state: state, worker: worker) } catch { return fail(error) }
+        announce()
+    }
+
+    /// What the node says of itself is up to date, and it takes commands: whoever waits for us may come.
     private func announce() {
+        guard arePublished, control?.hasStarted ?? true else { return }
         let https: Message = if let secure { " https=\(secure.description)" } else { "" }
         Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
         var log = Log("ready")
@@ -178,8 +203,8 @@ final class RunningNode {
         }
     }
 
-    /// No more requests and readings; responses on their way are sent (`Server.finish`), what was read is published, for five
-    /// seconds at most.
+    /// No more requests and readings, every actuator to its safe state; responses on their way are sent (`Server.finish`), what was
+    /// read is published, for five seconds at most.
     private func beginEnding() {
         isEnding = true
         manager.stopping()
@@ -188,9 +213,12 @@ final class RunningNode {
         server.finish()
         sampler.stop()
         publisher.flush()
+        control?.stop()
+        actuators.stop()
         let deadline = loop.now + 5 * nanosecondsPerSecond
         let timer = Timer { [unowned(unsafe) self] in
-            if publisher.isIdle && server.openConnections == 0 || loop.now >= deadline { return loop.stop() }
+            let isIdle = publisher.isIdle && actuators.isIdle && control?.isIdle ?? true && server.openConnections == 0
+            if isIdle || loop.now >= deadline { return loop.stop() }
             if let ending { loop.schedule(ending, after: 20_000_000) }
         }
         ending = timer
@@ -202,6 +230,7 @@ final class RunningNode {
         statusSocket?.close()
         friendsWatch?.close()
         clockWatch?.close()
+        actuators.close()
         store.stop()
         try? worker.stop()
         home.remove()

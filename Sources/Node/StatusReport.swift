@@ -1,5 +1,6 @@
 import Account
 import Board
+import Commands
 import Content
 import EventLoop
 import GnuPG
@@ -28,6 +29,7 @@ extension RunningNode {
         writeMemory(&json)
         writeContent(&json)
         writeReadings(&json)
+        if let control { writeCommands(control.commander, &json) }
         json.key("server"); server.counters.write(to: &json, openConnections: server.openConnections)
         json.key("friends"); json.number(friends.all.count)
         json.key("openPGPOperations"); json.number(gnuPG.pending)
@@ -57,6 +59,27 @@ extension RunningNode {
         json.key("unwatched"); json.number(store.counters.unwatched)
         json.key("rescans"); json.number(store.counters.rescans)
         json.endObject()
+    }
+
+    private func writeCommands(_ commander: Commander, _ json: inout JSONWriter) {
+        let counters = commander.counters
+        json.key("commands"); json.beginObject()
+        json.key("completed"); json.number(counters.completed)
+        json.key("failed"); json.number(counters.failed)
+        json.key("repeated"); json.number(counters.repeated)
+        json.key("unacceptable"); json.number(counters.unacceptable)
+        json.key("turnedAway"); json.number(counters.turnedAway)
+        json.key("writeFailures"); json.number(counters.writeFailures)
+        json.key("remembered"); json.number(commander.remembered)
+        json.endObject()
+        json.key("actuators"); json.beginObject()
+        for (index, actuator) in board.actuators.enumerated() {
+            json.key(octets: Array(actuator.name.utf8))
+            if let value = actuators.value(index) { json.number(value, decimals: actuator.decimals) } else { json.null() }
+        }
+        json.endObject()
+        json.key("actuatorFailures"); json.number(actuators.failures)
+        json.key("actuatorReleases"); json.number(actuators.releases)
     }
 
     private func writeReadings(_ json: inout JSONWriter) {

@@ -9,6 +9,10 @@ final class Connection: StreamOwner {
         case idle
         /// A part of a head has arrived.
         case reading
+        /// The content of a request arrives.
+        case uploading
+        /// A file that was received is being judged: nothing is waited for but that.
+        case judging
         /// A response waits for the stream. Nothing is read meanwhile, so requests wait in the peer.
         case sending
         /// The last response is sent; what still arrives is dropped until the peer closes.
@@ -30,7 +34,9 @@ final class Connection: StreamOwner {
     private var pending: [UInt8] = []
     private var scanner = HeadScanner()
     private var transmission: Transmission?
-    private var closesAfterResponse = false
+    var closesAfterResponse = false
+    /// The content that is being received, or was.
+    var upload: Upload?
     /// The request being answered: HEAD, and an HTTP/1.0 request that asks to keep the connection.
     private(set) var isHead = false
     private(set) var saysKeepAlive = false
@@ -58,8 +64,9 @@ final class Connection: StreamOwner {
         let seconds = switch state {
         case .idle, .sending: Bounds.idleSeconds
         case .reading: Bounds.requestHeadSeconds
+        case .uploading: Bounds.putSeconds
         case .draining: Bounds.drainSeconds
-        case .closed: Int(Int32.max)
+        case .judging, .closed: Int(Int32.max)
         }
         return since + Int64(seconds) * nanosecondsPerSecond
     }
@@ -75,6 +82,8 @@ final class Connection: StreamOwner {
         server.startTurn()
         switch state {
         case .idle, .reading: receive()
+        case .uploading: receiveContent()
+        case .judging: close() // only a broken stream is told of; what is being judged goes on
         case .sending: continueSending()
         case .draining: drain()
         case .closed: break
@@ -85,7 +94,7 @@ final class Connection: StreamOwner {
     func isOverdue() {
         switch state {
         case .idle, .draining: close()
-        case .reading:
+        case .reading, .uploading:
             server.counters.timeouts += 1
             server.note("connection-timeout", server.counters.timeouts)
             refuse(.requestTimeout)
@@ -93,7 +102,7 @@ final class Connection: StreamOwner {
             server.counters.timeouts += 1
             server.note("connection-timeout", server.counters.timeouts)
             close()
-        case .closed: break
+        case .judging, .closed: break
         }
     }
 
@@ -102,6 +111,7 @@ final class Connection: StreamOwner {
         guard state != .closed else { return }
         state = .closed
         transmission = nil
+        upload = nil
         pending = []
         stream.owner = nil
         stream.close()
@@ -111,13 +121,14 @@ final class Connection: StreamOwner {
     /// The server ends: a response on its way is the last one, and without one there is nothing to wait for.
     func finish() {
         switch state {
-        case .idle, .reading: close()
+        case .idle, .reading, .uploading: close()
+        case .judging: upload?.keepsAlive = false
         case .sending: closesAfterResponse = true
         case .draining, .closed: break
         }
     }
 
-    private func enter(_ state: State) {
+    func enter(_ state: State) {
         guard self.state != .closed else { return }
         self.state = state
         since = server.now
@@ -139,7 +150,7 @@ final class Connection: StreamOwner {
     }
 
     /// Puts what waits back to the start of the shared buffer; returns how many octets.
-    private func restorePending() -> Int {
+    func restorePending() -> Int {
         let count = pending.count
         if count > 0 {
             server.input.copyBytes(from: pending)
@@ -148,13 +159,13 @@ final class Connection: StreamOwner {
         return count
     }
 
-    private func keep(_ start: Int, _ end: Int) {
+    func keep(_ start: Int, _ end: Int) {
         if end > start { pending = Array(server.input[start..<end]) }
     }
 
     /// Answers the complete requests in the first `filled` octets of the shared buffer, in order, until one response has to
     /// wait, and keeps the rest.
-    private func consume(_ filled: Int) {
+    func consume(_ filled: Int) {
         let input = UnsafeRawBufferPointer(server.input)
         var start = 0
         while true {
@@ -173,6 +184,7 @@ final class Connection: StreamOwner {
             respond(to: head, in: rest)
             if state == .closed || state == .draining { return }
             if state == .sending { return keep(start, filled) }
+            if state == .uploading { return takeContent(start, filled) }
         }
         if start == 0, filled == input.count { return refuse((scanner.hasRequestLine ? RequestDefect.headTooLong : .requestLineTooLong).status) }
         keep(start, filled)
@@ -236,11 +248,12 @@ final class Connection: StreamOwner {
     }
 
     /// Answers with an error and ends the connection.
-    private func refuse(_ status: Status) {
+    func refuse(_ status: Status, retryAfter: Int = 1) {
+        upload = nil
         scanner = HeadScanner()
         closesAfterResponse = true
         isHead = false
-        respond(status)
+        respond(status, retryAfter: retryAfter)
     }
 
     private func drain() {

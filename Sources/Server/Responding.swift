@@ -10,22 +10,29 @@ extension Connection {
         guard head.method != .unknown else { return respond(.notImplemented) }
         guard !head.hasUnknownExpectation else { return respond(.expectationFailed) }
         let route = Route.parse(head.path.octets(of: octets), name: server.output)
-        guard head.method != .known else { return respond(route == nil ? .notFound : .methodNotAllowed) }
+        if head.method == .put, let route, takesFiles(at: route) { return beginUpload(head, route) }
+        guard head.method == .get || head.method == .head else {
+            return respond(route == nil ? .notFound : .methodNotAllowed, takesFiles: route.map { takesFiles(at: $0) } ?? false)
+        }
         guard !head.hasContent else { return respond(.contentTooLarge) }
         guard let route, let directory = server.store.directory(route.fingerprint) else { return respond(.notFound) }
         switch route.kind {
         case .listing: respond(withListingOf: directory, head, octets)
+        case .file where isChallenge(route): respondWithChallenge()
         case .file, .version: respond(withFileIn: directory, route, head, octets)
         }
     }
 
     /// Answers with a status and nothing else worth reading. Two 404 are the same octets, whatever is not there and why.
-    func respond(_ status: Status) {
+    func respond(_ status: Status, takesFiles: Bool = false, retryAfter: Int = 1) {
         server.counters.count(status)
         var head = beginHead(status)
         switch status {
-        case .methodNotAllowed: head.field("Allow: GET, HEAD")
-        case .serviceUnavailable: head.field("Retry-After: 1")
+        case .methodNotAllowed: head.field(takesFiles ? "Allow: GET, HEAD, PUT" : "Allow: GET, HEAD")
+        case .serviceUnavailable, .tooManyRequests:
+            head.write("Retry-After: ")
+            head.write(decimal: Int64(retryAfter))
+            head.write("\r\n")
         default: break
         }
         let line = status.line

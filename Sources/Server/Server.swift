@@ -20,6 +20,8 @@ public final class Server {
     let store: Store
     let limits: Limits
     let listings = ListingCache()
+    /// Takes files that are PUT; nil: none are.
+    public var receiver: (any FileReceiver)?
     /// Requests are read into this and parsed in place.
     let input: UnsafeMutableRawBufferPointer
     /// Heads, and small bodies behind them, are made here.

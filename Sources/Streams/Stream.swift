@@ -27,8 +27,8 @@ public protocol Stream: AnyObject {
     func close()
 }
 
-/// What a stream can be waited for.
-public enum StreamReadiness: Equatable, Sendable { case receiving, sending }
+/// What a stream can be waited for; nothing while a request is being worked on: then only a broken stream is told of.
+public enum StreamReadiness: Equatable, Sendable { case receiving, sending, nothing }
 
 /// What a stream did.
 public enum StreamProgress: Equatable, Sendable {

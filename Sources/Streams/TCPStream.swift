@@ -48,7 +48,7 @@ public final class TCPStream: Stream {
         guard readiness != waiting else { return }
         waiting = readiness
         // Fails only without kernel memory; then the idle bound closes the connection.
-        try? loop.modify(socket, readiness == .sending ? .write : .read)
+        try? loop.modify(socket, readiness == .sending ? .write : readiness == .receiving ? .read : [])
     }
 
     public func finishSending() { _ = maud_shutdown_write(socket) }

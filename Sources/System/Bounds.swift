@@ -92,6 +92,40 @@ public enum Bounds {
     /// Fingerprints in one audience.
     public static let audienceFingerprints = 32
 
+    // Commands
+    /// A command file, and the body of a PUT, in octets: a signed and encrypted command takes about 1 KiB.
+    public static let commandFile = 16 << 10
+    /// What is inside it, in octets: a command takes about 300.
+    public static let commandDocument = 8 << 10
+    /// Session key packets of a command file: the device's key and the sender's.
+    public static let commandRecipients = 8
+    /// PUTs that are received or judged at one time.
+    public static let commandsAtOnce = 4
+    /// Command files that wait to be judged after they came by another way than PUT; further ones are looked at when they come again.
+    public static let commandsWaiting = 16
+    /// Commands of strangers that gpg looks at in a minute.
+    public static let strangerCommandsPerMinute = 12
+    /// Seconds for the body of a PUT to arrive.
+    public static let putSeconds = 10
+    /// Seconds that startTime may be from the device's time, unless board.json says otherwise.
+    public static let commandWindow = 300
+    /// Commands that the ledger remembers one by one; beyond, the oldest is known by its answer alone.
+    public static let ledgerRecords = 256
+    /// Pairs of controller and actuator whose highest startTime is kept; beyond, the lowest is forgotten, which the window makes up for.
+    public static let ledgerHighest = 1024
+    /// Challenges that were used within their lifetime, and that lifetime in seconds.
+    public static let usedChallenges = 256
+    public static let challengeSeconds = 300
+    /// Answers kept; beyond, the oldest tenth is removed.
+    public static let answers = 1000
+    /// Files of the log kept; beyond, the oldest tenth is removed, with a checkpoint.
+    public static let logFiles = 1000
+    /// Outcomes in one file of the log, and outcomes that wait to be logged while nothing can be written.
+    public static let logEntries = 16
+    public static let logWaiting = 64
+    /// Command files that PUT keeps in the directory of a controller who is not followed; beyond, the oldest tenth is removed.
+    public static let storedCommands = 1000
+
     // JSON
     /// Nesting of objects and arrays: board.json has 5 levels, our documents 6.
     public static let jsonDepth = 16

@@ -38,3 +38,35 @@ private func civilDate(daysSince1970 days: UInt64) -> (year: UInt64, month: UInt
     let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
     return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, day)
 }
+
+/// Reads a date and time of RFC 3339 in UTC, as `append(date:)` writes it, with 0 to 9 digits of a second's fraction: milliseconds
+/// since 1970, further digits cut off. Nil for anything else, before 1970 and after 9999 too.
+public func milliseconds(ofDate text: [UInt8]) -> Int64? {
+    let form = Array<UInt8>("0000-00-00T00:00:00")
+    guard text.count > form.count, text.last == 0x5A else { return nil }
+    for (octet, expected) in zip(text, form) {
+        guard expected == 0x30 ? octet >= 0x30 && octet <= 0x39 : octet == expected else { return nil }
+    }
+    func number(_ start: Int, _ count: Int) -> Int64 { text[start..<start + count].reduce(0) { $0 * 10 + Int64($1) - 0x30 } }
+    let year = number(0, 4), month = number(5, 2), day = number(8, 2), hour = number(11, 2), minute = number(14, 2), second = number(17, 2)
+    guard year >= 1970, month >= 1, month <= 12, day >= 1, hour < 24, minute < 60, second < 60 else { return nil }
+    // The inverse of `civilDate`; a day that the month has not becomes one of the next month.
+    let fromMarch = (month + 9) % 12, marchYear = month < 3 ? year - 1 : year
+    let days = marchYear * 365 + marchYear / 4 - marchYear / 100 + marchYear / 400 + (153 * fromMarch + 2) / 5 + day - 1 - 719_468
+    guard civilDate(daysSince1970: UInt64(days)) == (UInt64(year), UInt64(month), UInt64(day)) else { return nil }
+    guard let fraction = fraction(text[form.count..<text.count - 1]) else { return nil }
+    return (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + fraction
+}
+
+/// ".123456" in milliseconds.
+private func fraction(_ text: ArraySlice<UInt8>) -> Int64? {
+    if text.isEmpty { return 0 }
+    guard text.first == 0x2E, text.count >= 2, text.count <= 10 else { return nil }
+    var value: Int64 = 0, unit: Int64 = 100
+    for digit in text.dropFirst() {
+        guard digit >= 0x30, digit <= 0x39 else { return nil }
+        value += Int64(digit - 0x30) * unit
+        unit /= 10
+    }
+    return value
+}

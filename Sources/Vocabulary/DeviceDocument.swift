@@ -70,6 +70,7 @@ extension DocumentWriter {
         number("minValue", actuator.minimum, decimals: actuator.decimals)
         number("maxValue", actuator.maximum, decimals: actuator.decimals)
         number("safeValue", actuator.safe, decimals: actuator.decimals)
+        if let seconds = actuator.holdTime { number("holdTime", Int64(seconds)) }
         json.key("value-input")
         json.beginObject()
         type("PropertyValueSpecification")

@@ -15,9 +15,11 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 from measuring import KIB, MAUD, REPOSITORY, Node, Place, agents, failures, memory, processor_seconds, report, sensor, wait_until
+from commands import Controller  # beside the harness, which measuring has made importable
 from tls_bench import bench_tls  # noqa: F401
 
 
@@ -198,6 +200,48 @@ def bench_batch():
         how = "strace over five batches of ten readings"
         report("fsync of a batch", len(re.findall(r"f(?:data)?sync\(", text)) / 5, "calls", 2, how)
         report("gpg processes of a batch", len(re.findall(r'execve\("[^"]*/gpg"', text)) / 5, "processes", 1, how)
+
+
+def switch(node, controller, path, name):
+    """Milliseconds from the first octet of a PUT until the actuator's file has changed, and until the answer is there."""
+    wanted = str(1 - int(path.read_text()))
+    file = controller.sign(controller.text(int(wanted)))
+    changed = []
+
+    def watch():
+        while path.read_text().strip() != wanted:
+            time.sleep(0.0002)
+        changed.append(time.monotonic())
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    connection = http.client.HTTPConnection("127.0.0.1", node.port)
+    start = time.monotonic()
+    connection.request("PUT", f"/p2p/{controller.fingerprint}/{name}", file)
+    status = connection.getresponse().status
+    answered = time.monotonic()
+    watcher.join()
+    assert status == 201, f"the PUT answers {status}"
+    return (changed[0] - start) * 1000, (answered - start) * 1000
+
+
+def bench_command():
+    """A controller sets an actuator that is a file. Without TLS twelve commands a minute are taken, so the node is started often."""
+    rounds = int(os.environ.get("BENCH_COMMANDS", "200")) // 12 + 1
+    with Place() as place:
+        path = place.directory / "value"
+        node = place.node("command", [], [{"name": "led", "title": "LED", "type": "switch", "source": {"type": "file", "path": str(path)}}])
+        place.gnupg.import_key(node.public_key())
+        controller = Controller(node, place.gnupg)
+        times = []
+        for turn in range(rounds):
+            node.start()
+            for number in range(12):
+                times.append(switch(node, controller, path, f"c-{turn}-{number}.pgp"))
+                time.sleep(0.1)  # the state and the log of the one before are published
+            node.stop()
+        how = f"{len(times)} PUTs over the plain listener, one after the other; gpg and the node on one core, the client beside them"
+        for what, limit, values in (("actuator", 50, sorted(one for one, _ in times)), ("answer", None, sorted(two for _, two in times))):
+            report(f"PUT of a command to its {what}, p99", values[len(values) * 99 // 100], "ms", limit, how, median=round(statistics.median(values), 1))
 
 
 def bench_size():

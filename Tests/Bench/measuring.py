@@ -36,10 +36,10 @@ class Place:
         self.nodes = []
         return self
 
-    def node(self, name, sensors):
+    def node(self, name, sensors, actuators=()):
         node = Node(self.directory / name, maud=["taskset", "-c", "0", MAUD]).init()
         node.weaken_passphrase(self.gnupg)
-        node.write_board(sensors=sensors, actuators=[], quota=1 << 30)
+        node.write_board(sensors=sensors, actuators=list(actuators), quota=1 << 30)
         self.nodes.append(node)
         return node
 

@@ -76,7 +76,7 @@ private func sentence(_ text: String) -> String {
         #expect(sensor.retention == Retention(count: 1000, days: 30, octets: 8_388_608))
         guard case .simulator(.triangle, low: 0, high: 100_000, cycleSeconds: 60) = sensor.source else { Issue.record("not the default"); return }
         #expect(actuator.minimum == 0 && actuator.maximum == 1 && actuator.step == 1 && actuator.safe == 0 && actuator.decimals == 0)
-        #expect(actuator.unitCode == "C62" && actuator.unitText.isEmpty && actuator.audience == .group("controllers"))
+        #expect(actuator.unitCode == "C62" && actuator.unitText.isEmpty && actuator.audience == .group("viewers"))
         guard case .gpioLine("gpiochip0", 0, false) = actuator.source else { Issue.record("not the default"); return }
     }
 

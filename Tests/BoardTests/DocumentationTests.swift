@@ -27,9 +27,9 @@ import Testing
 
     @Test func everyTargetHasAnExampleThatParses() throws {
         let sources = try examples(after: "actuators")
-        #expect(sources.count == 3)
+        #expect(sources.count == 8)
         for source in sources {
-            let board = "{\"name\": \"x\", \"actuators\": [{\"name\": \"a\", \"title\": \"A\", \"type\": \"switch\", \"source\": \(source)}]}"
+            let board = "{\"name\": \"x\", \"actuators\": [{\"name\": \"a\", \"title\": \"A\", \"type\": \"\(source.contains("pulseWidth") || source.contains("scale") ? "level" : "switch")\", \"source\": \(source)}]}"
             do throws(JSONError) { _ = try Board(json: Array(board.utf8)) } catch { Issue.record("\(error.description(file: source))") }
         }
     }

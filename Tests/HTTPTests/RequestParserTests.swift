@@ -82,7 +82,7 @@ import Testing
     ])
     func targets(_ text: String, _ path: String) throws { #expect(try parse(text)?.1.path == path) }
 
-    @Test(arguments: [("GET", RequestHead.Method.get), ("HEAD", .head), ("PUT", .known), ("CONNECT", .known), ("get", .unknown), ("GETX", .unknown), ("BREW", .unknown)])
+    @Test(arguments: [("GET", RequestHead.Method.get), ("HEAD", .head), ("PUT", .put), ("CONNECT", .known), ("get", .unknown), ("GETX", .unknown), ("BREW", .unknown)])
     func methods(_ name: String, _ method: RequestHead.Method) throws { #expect(try parse("\(name) * HTTP/1.1\r\nHost: a\r\n\r\n")?.1.method == method) }
 
     /// RFC 9112, section 9.3.

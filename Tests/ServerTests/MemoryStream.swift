@@ -90,6 +90,7 @@ final class MemoryStream: Stream {
     /// Tells the owner as long as what it waits for holds.
     func turn() {
         while let owner, !isClosed {
+            if waiting == .nothing, !hasFailed { return }
             if waiting == .receiving ? inbox.isEmpty && !hasEnded && !hasFailed : room == 0 && !hasFailed { return }
             owner.streamIsReady()
         }

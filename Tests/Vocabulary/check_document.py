@@ -74,11 +74,12 @@ class Checker:
             elif name not in self.context:
                 yield f"{here}: unknown term"
             definition = self.context.get(name)
-            if name in ("observationDate", "dateModified") and not (isinstance(item, str) and DATE.match(item)):
+            if name in ("observationDate", "dateModified", "startTime", "endTime") and not (isinstance(item, str) and DATE.match(item)):
                 yield f"{here}: {item} is not a date in UTC with milliseconds"
             coerced = "@vocab" if name == "@type" else definition.get("@type") if isinstance(definition, dict) else None
             for text in _list(item) if coerced == "@vocab" else []:
-                if isinstance(text, str) and text not in self.context:
+                # A part of a device is named by its IRI, everything else by a bare name.
+                if isinstance(text, str) and text not in self.context and not (name == "propertyID" and text.startswith("mau:")):
                     yield f"{here}: unknown term {text}"
             yield from self._names(item, here)
 
@@ -116,11 +117,18 @@ def _list(value):
 def _identity(document):
     """Everything a device names as its own begins with its own IRI."""
     owner = document.get("device", document.get("@id"))
-    own = [document.get("@id")] + [sensor["@id"] if isinstance(sensor, dict) else sensor for sensor in _list(document.get("sensor"))]
+    own = [document["@id"]] if "@id" in document else []
+    own += [sensor["@id"] if isinstance(sensor, dict) else sensor for sensor in _list(document.get("sensor"))]
     own += [action["object"]["@id"] for action in _list(document.get("potentialAction"))]
+    own += [action["object"]["propertyID"] for action in [document, *_list(document.get("entries"))] if "object" in action]
+    own += [entry["@id"] for entry in _list(document.get("entries"))]
     for iri in own:
         if iri != owner and not str(iri).startswith((f"{owner}#", f"{owner}/")):
             yield f"{iri} is not of {owner}"
+    names = {"Answer": f"a-{document.get('identifier')}", "ActuatorState": f"state-{str(document.get('observationAbout')).partition('#')[2]}",
+             "CommandLog": f"log-{document.get('sequence', 0):012}", "LogCheckpoint": "log-checkpoint"}
+    if isinstance(document.get("@type"), str) and document["@type"] in names and document.get("@id") != f"{owner}/{names[document['@type']]}.json.pgp":
+        yield f"{document.get('@id')} is not named {names[document['@type']]}.json.pgp"
     if document.get("@type") in ("ReadingBatch", "Checkpoint"):
         chain = document.get("chain")
         name = f"r-{chain}-{document.get('sequence', 0):012}" if document["@type"] == "ReadingBatch" else f"checkpoint-{chain}"

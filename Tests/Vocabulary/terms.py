@@ -59,7 +59,7 @@ class Terms:
 
     def __init__(self, vocabulary=VOCABULARY / "vocabulary-1.jsonld", table=VOCABULARY / "schema-terms.json"):
         self.graph = graph_of(read_json(vocabulary))
-        self.classes, self.properties, self.individuals = {}, {}, set()
+        self.classes, self.properties, self.individuals, self.kinds = {}, {}, set(), {}
         self._read_table(read_json(table))
         self._read_vocabulary()
 
@@ -70,6 +70,9 @@ class Terms:
                 self.classes[iri] = [SCHEMA[name] for name in term["subClassOf"]]
             elif term["kind"] == "property":
                 self.properties[iri] = ([SCHEMA[name] for name in term["domains"]], [SCHEMA[name] for name in term["ranges"]])
+            elif term["kind"] == "individual":
+                self.individuals.add(iri)
+                self.kinds[iri] = SCHEMA[term["type"]]
 
     def _read_vocabulary(self):
         kinds = (RDFS.Class, RDF.Property, OWL.Ontology)
@@ -108,4 +111,6 @@ class Terms:
         for iri in self.individuals:
             for kind in self.graph.objects(iri, RDF.type):
                 graph.add((iri, RDF.type, kind))
+        for iri, kind in self.kinds.items():
+            graph.add((iri, RDF.type, kind))
         return graph

@@ -31,7 +31,7 @@ def test_documents_are_valid(checker, path):
 
 def test_there_is_an_example_of_every_kind():
     kinds = {kind for path in EXAMPLES for kind in [read_json(path)["@type"]] if isinstance(kind, str)}
-    assert kinds == {"ReadingBatch", "Checkpoint"}
+    assert kinds == {"ReadingBatch", "Checkpoint", "Command", "Answer", "ActuatorState", "CommandLog", "LogCheckpoint"}
     assert len([path for path in EXAMPLES if path.name.startswith("device-")]) == 3
 
 
@@ -45,6 +45,8 @@ def test_the_vocabulary_is_a_document_too(checker):
 def test_the_examples_agree_with_each_other(checker):
     assert list(checker.check_together([example(name) for name in ("device-greenhouse", "reading-batch", "reading-batch-clock-unset", "checkpoint")])) == []
     assert list(checker.check_together([example(name) for name in ("device-simulator", "reading-batch-first")])) == []
+    commands = ("device-simulator", "command", "answer", "answer-failed", "actuator-state", "command-log", "log-checkpoint")
+    assert list(checker.check_together([example(name) for name in commands])) == []
 
 
 def test_a_batch_of_sixty_readings_is_small():
@@ -139,6 +141,34 @@ MISTAKES = {
     "a switch with other limits": ("device-greenhouse", (*ACTION, "object", "maxValue"), 2),
     "a device that is no product": ("device-greenhouse", ("@type",), "Device"),
     "a checkpoint through nothing": ("checkpoint", ("removedThrough",), 0),
+    "a command without a value": ("command", ("object", "value"), None),
+    "a command without an actuator": ("command", ("object",), None),
+    "a command for no device": ("command", ("device",), None),
+    "a short identifier": ("command", ("identifier",), "a" * 31),
+    "a command without a time": ("command", ("startTime",), None),
+    "a time that is no date": ("command", ("startTime",), "now"),
+    "a challenge that is none": ("command", ("challenge",), "xyz"),
+    "an actuator with a file's name": ("command", ("object", "propertyID"), f"mau:{FINGERPRINT}/led"),
+    "a command that says what became of it": ("command", ("controller",), f"mau:{FINGERPRINT}"),
+    "an answer without a status": ("answer", ("actionStatus",), None),
+    "a misspelt status": ("answer", ("actionStatus",), "CompleteActionStatus"),
+    "a status that the result denies": ("answer", ("actionStatus",), "FailedActionStatus"),
+    "an error of what was carried out": ("answer", ("error",), "expired"),
+    "an answer without its controller": ("answer", ("controller",), None),
+    "a failure without a reason": ("answer-failed", ("error",), None),
+    "a failure with a sensor's fault": ("answer-failed", ("error",), "timedOut"),
+    "a failure with a result": ("answer-failed", ("result",), {"@type": "PropertyValue", "value": 1}),
+    "an end although the clock is not set": ("answer-failed", ("endTime",), "2026-11-21T10:35:20.123Z"),
+    "a state without a value": ("actuator-state", ("value",), None),
+    "a state of nothing": ("actuator-state", ("observationAbout",), None),
+    "a state for nobody": ("actuator-state", ("audience",), None),
+    "a state without its boot": ("actuator-state", ("bootId",), None),
+    "a log without entries": ("command-log", ("entries",), []),
+    "a log that goes on from nothing": ("command-log", ("previous",), None),
+    "an entry that is no answer": ("command-log", ("entries", 0, "@type"), "Command"),
+    "an entry without a status": ("command-log", ("entries", 0, "actionStatus"), None),
+    "a log checkpoint through nothing": ("log-checkpoint", ("removedThrough",), 0),
+    "a hold time of nothing": ("device-greenhouse", (*ACTION, "object", "holdTime"), 0),
     "an object without a type": ("reading-batch", (*READING, "@type"), None),
 }
 
@@ -160,6 +190,11 @@ BETWEEN = {
     "a file name of another chain": ("reading-batch", ("chain",), "soil"),
     "a file name of another sequence": ("reading-batch", ("sequence",), 43),
     "a sensor of another device": ("checkpoint", ("sensor",), f"mau:{'f' * 40}#air"),
+    "an answer of another name": ("answer", ("identifier",), "f" * 32),
+    "an answer about another device's actuator": ("answer", ("object", "propertyID"), f"mau:{'f' * 40}#led"),
+    "a state of another name": ("actuator-state", ("observationAbout",), f"mau:{FINGERPRINT}#pump"),
+    "a log of another sequence": ("command-log", ("sequence",), 3),
+    "a log about another device": ("command-log", ("entries", 0, "object", "propertyID"), f"mau:{'f' * 40}#led"),
     "an actuator of another device": ("device-greenhouse", (*ACTION, "object", "@id"), f"mau:{'f' * 40}#pump"),
 }
 

@@ -124,6 +124,8 @@ def _differences(graph, table):
         if row["kind"] == "property" and (RDF.Property not in kinds or _released(graph, term, SCHEMA.domainIncludes) != row["domains"]
                                           or _released(graph, term, SCHEMA.rangeIncludes) != row["ranges"]):
             yield term
+        if row["kind"] == "individual" and SCHEMA[row["type"]] not in kinds:
+            yield term
         layer = [str(value).split("//")[1].split(".")[0] for value in graph.objects(iri, SCHEMA.isPartOf)]
         if layer != ([row["layer"]] if "layer" in row else []):
             yield term

@@ -141,6 +141,8 @@ int maud_kill(int pid, int signal);
  * returned in *output (non-blocking), standard error discarded, a process group of its own, other descriptors closed.
  * Returns the pid. */
 int maud_spawn(const char *const *arguments, int *output);
+/* The same with octets on its standard input, at most a page. */
+int maud_spawn_with_input(const char *const *arguments, const void *input, size_t count, int *output);
 /* Reads a line from the terminal with echo off; the line end is not stored. Returns its length or -errno.
  * A signal that ends the process does so with echo on again. */
 intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count);
@@ -210,4 +212,21 @@ int maud_gpio_open_input(const char *chip, unsigned line, bool active_low, int b
 int maud_gpio_read(int line);
 /* The octets of the request, for tests of its layout; 0 when there is no room. */
 size_t maud_gpio_request_octets(unsigned line, bool active_low, int bias, void *octets, size_t count);
+
+/* ---- Actuators (actuators.c) ---- */
+/* What sets an actuator, on the worker: texts written to files in order, or a GPIO line as output, which stays requested. Owned by
+ * the loop's thread except while its job is submitted. A test's fault of -1 lets the request of a line, and setting it, succeed
+ * without a chip. */
+enum { MAUD_SETTING_TEXTS = 8, MAUD_SETTING_TEXT = 64 };
+enum { MAUD_SETTING_IN_PLACE = 0, MAUD_SETTING_MAY_FAIL = 1, MAUD_SETTING_REPLACE = 2 };
+typedef struct maud_setting maud_setting;
+maud_setting *maud_setting_create(void);
+void maud_setting_free(maud_setting *setting);
+void maud_setting_clear(maud_setting *setting);                   /* forgets its texts */
+int maud_setting_add(maud_setting *setting, const char *path, const void *octets, size_t count, int manner);
+int maud_setting_line(maud_setting *setting, const char *chip, unsigned line, bool active_low, int value);
+struct maud_job *maud_setting_job(maud_setting *setting);
+int maud_setting_result(const maud_setting *setting);             /* 0 or -errno */
+/* The octets of the line's request, for tests of its layout; 0 when there is no room. */
+size_t maud_setting_request_octets(const maud_setting *setting, void *octets, size_t count);
 #endif

@@ -1,0 +1,67 @@
+import Board
+import OpenPGP
+import System
+import Vocabulary
+
+/// Decides whether a command of a friend is carried out. It looks at nothing but what it is given, and changes only which challenges
+/// were used.
+struct CommandJudge {
+    let device: Fingerprint
+    let actuators: [Actuator]
+    /// Milliseconds that startTime may be from the device's time.
+    let window: Int64
+
+    /// What a command sets: an actuator of the board and a value within its limits, scaled.
+    struct Setting: Equatable {
+        let actuator: Int
+        let value: Int64
+    }
+
+    /// Who signed a command, and what is known of them.
+    struct Sender {
+        let fingerprint: Fingerprint
+        let isController: Bool
+        /// Milliseconds since 1970, whole seconds.
+        let signatureTime: Int64
+    }
+
+    /// The clauses of docs/commands.md, part 4, in their order.
+    func judge(_ command: Command, from sender: Sender, clock: NodeClock, ledger: Ledger, challenges: inout Challenges) -> Result<Setting, CommandFault> {
+        guard sender.isController else { return .failure(.notController) }
+        guard command.device == device else { return .failure(.wrongDevice) }
+        if let error = judgeTime(command, sender, clock, ledger, &challenges) { return .failure(error) }
+        guard let actuator = actuators.firstIndex(where: { $0.name.utf8.elementsEqual(command.target) }) else { return .failure(.unknownTarget) }
+        guard let value = value(command.value, for: actuators[actuator]) else { return .failure(.outOfLimits) }
+        if let highest = ledger.highestStart(sender.fingerprint, command.target), command.startTime <= highest { return .failure(.reordered) }
+        return .success(Setting(actuator: actuator, value: value))
+    }
+
+    private func judgeTime(_ command: Command, _ sender: Sender, _ clock: NodeClock, _ ledger: Ledger, _ challenges: inout Challenges) -> CommandFault? {
+        let sinceBoot = clock.sinceBoot
+        // A challenge proves by itself that the command was signed since it was given out.
+        var issued: Int64?
+        if let challenge = command.challenge, let time = challenges.issued(challenge, sinceBoot: sinceBoot), challenges.use(challenge, sinceBoot: sinceBoot) { issued = time }
+        guard clock.state == .set else {
+            guard let issued else { return .clockNotSet }
+            // Signed after the challenge was given out, so it is no older than that.
+            if let end = command.endTime, (sinceBoot - issued) / 1_000_000 > end - command.startTime { return .expired }
+            return nil
+        }
+        let now = clock.now / 1_000_000
+        guard abs(command.startTime - now) <= window else { return .outsideWindow }
+        if let end = command.endTime, end <= now { return .expired }
+        return issued == nil && ledger.isForgotten(startTime: command.startTime, signatureTime: sender.signatureTime) ? .ledgerLost : nil
+    }
+
+    /// The value scaled like the actuator's limits, when it is one that the actuator can have.
+    private func value(_ given: ActuatorValue?, for actuator: Actuator) -> Int64? {
+        guard let given, let scaled = Decimal(given.value, exponent: -given.decimals).exactly(decimals: actuator.decimals),
+              scaled >= actuator.minimum, scaled <= actuator.maximum, (scaled - actuator.minimum) % actuator.step == 0 else { return nil }
+        return scaled
+    }
+}
+
+extension Decimal {
+    /// The number x 10^`decimals`, when that is an integer of 64 bits.
+    fileprivate func exactly(decimals: Int) -> Int64? { exponent >= -decimals ? scaled(decimals) : nil }
+}

@@ -1,0 +1,265 @@
+import Board
+import EventLoop
+import OpenPGP
+import Readings
+import System
+import Vocabulary
+
+/// What `maud status` counts of commands.
+public struct CommandCounters: Sendable {
+    /// Commands carried out; that failed or were refused, each with an answer; that came again.
+    public var completed = 0
+    public var failed = 0
+    public var repeated = 0
+    /// Files that were no command of a friend for us.
+    public var unacceptable = 0
+    /// PUTs that found no place, or came too often.
+    public var turnedAway = 0
+    /// Times that the ledger, an answer or a command file could not be written.
+    public var writeFailures = 0
+}
+
+/// What became of a command file.
+public enum CommandResult {
+    /// It was carried out; whether the file was stored, and the signed answer (nil when that could not be written yet).
+    case carriedOut(isStored: Bool, answer: [UInt8]?)
+    /// It was judged and refused, or its actuator failed.
+    case failed(answer: [UInt8]?)
+    /// It is known already: the answer of then.
+    case repeated(answer: [UInt8]?)
+    /// It is not from the friend it is said to be from, or not encrypted to the device alone.
+    case unacceptable
+    /// It is from that friend, but no command.
+    case malformed
+    /// There is another file of that name, or the identifier is somebody else's.
+    case conflict
+    /// Not now.
+    case busy
+    /// Too many from strangers: after so many seconds.
+    case later(Int)
+}
+
+/// Takes command files, has them verified, judges them, and carries them out: each at most once, whatever happens (docs/commands.md).
+public final class Commander {
+    public internal(set) var counters = CommandCounters()
+
+    let backend: any CommandBackend
+    let bootID: [UInt8]
+    let device: Fingerprint
+    private let control: any ActuatorControl
+    private let judge: CommandJudge
+    private let gate = CommandGate()
+    private var challenges = Challenges()
+    /// Nil until `start`.
+    var ledger: Ledger?
+    let log: CommandLog
+    public let states: StatePublisher
+    /// Commands between their arrival and their answer.
+    private var underWay = 0
+    private var isStopping = false
+    var isSettling = false
+    var answers = 0
+    private let loop: EventLoop
+    private(set) lazy var retry = Timer { [unowned(unsafe) self] in tryAgain() }
+
+    /// - Parameter bootID: the kernel's boot id, 36 octets of text.
+    public init(board: Board, device: Fingerprint, bootID: [UInt8], backend: any CommandBackend, control: any ActuatorControl, loop: EventLoop) {
+        self.backend = backend
+        self.bootID = bootID
+        self.device = device
+        self.control = control
+        self.loop = loop
+        judge = CommandJudge(device: device, actuators: board.actuators, window: Int64(board.commandWindow) * 1000)
+        log = CommandLog(device: device, backend: backend)
+        states = StatePublisher(actuators: board.actuators, device: device, bootID: bootID, backend: backend)
+        log.hasFailed = { [unowned(unsafe) self] in retryLater() }
+        states.hasFailed = { [unowned(unsafe) self] in retryLater() }
+    }
+
+    /// Nothing is under way or waits to be published.
+    public var isIdle: Bool { underWay == 0 && log.isIdle && states.isIdle && !isSettling }
+
+    /// Commands that the ledger remembers now.
+    public var remembered: Int { ledger?.count ?? 0 }
+
+    /// Takes no more commands; those that were begun end.
+    public func stop() {
+        isStopping = true
+        loop.cancel(retry)
+    }
+
+    // MARK: Coming in
+
+    /// A place for one PUT.
+    public func enter(isProven: Bool) -> (place: CommandPlace?, retryAfter: Int) {
+        guard ledger != nil, !isStopping else { return (nil, 0) }
+        switch gate.enter(isProven: isProven, now: backend.clock.sinceBoot) {
+        case .place(let place): return (place, 0)
+        case .busy:
+            counters.turnedAway += 1
+            return (nil, 0)
+        case .later(let seconds):
+            counters.turnedAway += 1
+            return (nil, seconds)
+        }
+    }
+
+    /// A new challenge, 16 octets.
+    public func challenge() -> [UInt8]? { challenges.make(sinceBoot: backend.clock.sinceBoot)?.octets }
+
+    /// Takes a command file that is said to be from `sender`.
+    ///
+    /// - Parameters:
+    ///   - name: what to store it as, a checked file name; nil for a file that lies there already.
+    ///   - place: of a PUT; nil for a file that came by itself.
+    ///   - completion: called once.
+    public func receive(_ message: [UInt8], from sender: Fingerprint, name: [UInt8]?, place: CommandPlace?, completion: @escaping (CommandResult) -> Void) {
+        guard ledger != nil, !isStopping, underWay < Bounds.commandsAtOnce + Bounds.commandsWaiting else { return completion(.busy) }
+        guard let keys = backend.keyIDs(ofFriend: sender), CommandMessage.isAcceptable(message, own: backend.ownKeyIDs, sender: keys) else {
+            counters.unacceptable += 1
+            return completion(.unacceptable)
+        }
+        if let place, !place.isProven, !gate.start(now: backend.clock.sinceBoot) {
+            counters.turnedAway += 1
+            return completion(.later(gate.seconds(backend.clock.sinceBoot) ?? 1))
+        }
+        underWay += 1
+        let file = CommandFile(sender: sender, name: name, message: message) { [unowned(unsafe) self] result in
+            underWay -= 1
+            completion(result)
+        }
+        backend.open(message) { [unowned(unsafe) self] result in opened(result, file) }
+    }
+
+    private func opened(_ result: Result<OpenedCommand, OpeningFailure>, _ file: CommandFile) {
+        switch result {
+        case .failure(.busy): file.done(.busy)
+        case .success(let opened) where opened.signer == file.sender:
+            guard let command = try? Command(opened.content) else {
+                counters.unacceptable += 1
+                return file.done(.malformed)
+            }
+            decide(command, CommandJudge.Sender(fingerprint: opened.signer, isController: backend.isController(opened.signer), signatureTime: opened.signatureTime), file)
+        default:
+            counters.unacceptable += 1
+            file.done(.unacceptable)
+        }
+    }
+
+    // MARK: Deciding
+
+    private func decide(_ command: Command, _ sender: CommandJudge.Sender, _ file: CommandFile) {
+        guard let ledger else { return file.done(.busy) }
+        let clock = backend.clock
+        if clock.state == .set {
+            ledger.clockIsSet(now: clock.now / 1_000_000)
+            ledger.drop(before: clock.now / 1_000_000)
+        }
+        if let known = ledger.record(command.identifier) {
+            if known.outcome.controller != sender.fingerprint { return file.done(.conflict) }
+            // Its answer is on its way: whoever asks again gets it.
+            if known.state == .begun || !known.isAnswered { return file.done(.busy) }
+        }
+        if ledger.record(command.identifier) != nil || backend.file(command.identifier.answerName) != nil {
+            counters.repeated += 1
+            return file.done(.repeated(answer: backend.message(command.identifier.answerName)))
+        }
+        switch judge.judge(command, from: sender, clock: clock, ledger: ledger, challenges: &challenges) {
+        case .failure(let error):
+            let record = record(command, sender, .ended, error)
+            guard ledger.add(record) else { return file.done(.busy) }
+            ledger.save { [unowned(unsafe) self] error in ended(record, error, file, isStored: false) }
+        case .success(let setting):
+            if let name = file.name, backend.hasFile(name, of: file.sender) { return file.done(.conflict) }
+            begin(setting, record(command, sender, .begun, nil), ledger, file)
+        }
+    }
+
+    private func record(_ command: Command, _ sender: CommandJudge.Sender, _ state: LedgerRecord.State, _ error: CommandFault?) -> LedgerRecord {
+        let clock = backend.clock
+        let outcome = CommandOutcome(
+            identifier: command.identifier, controller: sender.fingerprint, target: command.device == device ? command.target : [], value: command.value,
+            startTime: command.startTime, error: error, endTime: clock.state == .set ? clock.now : nil, sinceBoot: clock.sinceBoot, bootID: bootID)
+        return LedgerRecord(outcome, state: state, keepUntil: max(command.startTime, clock.now / 1_000_000) + judge.window)
+    }
+
+    // MARK: Carrying out
+
+    /// The record goes to the disk, and only then the actuator moves.
+    private func begin(_ setting: CommandJudge.Setting, _ record: LedgerRecord, _ ledger: Ledger, _ file: CommandFile) {
+        let outcome = record.outcome
+        let highest = ledger.highestStart(outcome.controller, outcome.target)
+        guard ledger.add(record) else { return file.done(.busy) }
+        ledger.raise(outcome.controller, outcome.target, to: outcome.startTime)
+        ledger.save { [unowned(unsafe) self] error in
+            if let error {
+                // Nothing has moved: the same command may come again.
+                ledger.remove(outcome.identifier)
+                ledger.lower(outcome.controller, outcome.target, to: highest)
+                notWritten("ledger", error.description)
+                return file.done(.busy)
+            }
+            control.set(setting.actuator, to: setting.value) { [unowned(unsafe) self] isSet in
+                var record = self.record(record, ended: isSet ? nil : .actuatorFailed)
+                record.state = .ended
+                ledger.change(outcome.identifier) { $0 = record }
+                ledger.save { [unowned(unsafe) self] error in store(record, setting.actuator, error, file) }
+            }
+        }
+    }
+
+    /// The same with what came of it, now.
+    func record(_ record: LedgerRecord, ended error: CommandFault?) -> LedgerRecord {
+        let old = record.outcome, clock = backend.clock
+        let outcome = CommandOutcome(
+            identifier: old.identifier, controller: old.controller, target: old.target, value: old.value, startTime: old.startTime, error: error,
+            endTime: clock.state == .set ? clock.now : nil, sinceBoot: clock.sinceBoot, bootID: bootID)
+        return LedgerRecord(outcome, state: .ended, keepUntil: record.keepUntil)
+    }
+
+    private func store(_ record: LedgerRecord, _ actuator: Int, _ error: SystemError?, _ file: CommandFile) {
+        // After the answer, for which someone waits: gpg does one thing at a time.
+        let file = CommandFile(sender: file.sender, name: file.name, message: file.message) { [unowned(unsafe) self] result in
+            file.done(result)
+            states.publish(actuator)
+        }
+        guard let name = file.name else { return ended(record, error, file, isStored: true) }
+        backend.storeFile(name, file.message, of: file.sender) { [unowned(unsafe) self] isStored in
+            if !isStored { counters.writeFailures += 1 }
+            ended(record, error, file, isStored: isStored)
+        }
+    }
+
+    /// Answers. A ledger that could not be written afterwards says "begun" after a power cut, which is the careful side.
+    private func ended(_ record: LedgerRecord, _ error: SystemError?, _ file: CommandFile, isStored: Bool) {
+        if let error { notWritten("ledger", error.description) }
+        let failed = record.outcome.error != nil
+        if failed { counters.failed += 1 } else { counters.completed += 1 }
+        publishAnswer(record.outcome) { [unowned(unsafe) self] answer in
+            file.done(failed ? .failed(answer: answer) : .carriedOut(isStored: isStored, answer: answer))
+            let isInLog = logged(record.outcome)
+            if answer == nil || !isInLog { retryLater() }
+        }
+    }
+
+    func notWritten(_ what: StaticString, _ reason: Message) {
+        counters.writeFailures += 1
+        var line = Log("command-not-written")
+        line.field("what", "\(what)" as Message)
+        line.field("reason", reason)
+        line.write()
+    }
+
+    /// What could not be written is tried again half a minute later.
+    func retryLater() {
+        if !retry.isScheduled, !isStopping { loop.schedule(retry, after: 30 * nanosecondsPerSecond) }
+    }
+}
+
+/// A command file on its way through.
+struct CommandFile {
+    let sender: Fingerprint
+    let name: [UInt8]?
+    let message: [UInt8]
+    let done: (CommandResult) -> Void
+}

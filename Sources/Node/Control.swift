@@ -1,0 +1,96 @@
+import Account
+import Board
+import CLinux
+import Commands
+import Content
+import EventLoop
+import HTTP
+import OpenPGP
+import Server
+import System
+
+/// Commands in a running node: from the server and from friends' directories to the commander, from there to the actuators.
+final class Control: FileReceiver {
+    let commander: Commander
+    private let backend: CommandStore
+    private let link: ActuatorLink
+    private(set) var hasStarted = false
+    /// The node has never run before.
+    var isFirst = false
+    /// Command files that were found before commands were taken.
+    private var early: [(message: [UInt8], sender: Fingerprint)] = []
+
+    init(board: Board, account: UnlockedAccount, bootID: [UInt8], backend: CommandStore, actuators: ActuatorBank, loop: EventLoop) {
+        self.backend = backend
+        link = ActuatorLink(actuators)
+        commander = Commander(board: board, device: account.fingerprint, bootID: bootID, backend: backend, control: link, loop: loop)
+        commander.states.value = { actuators.value($0) }
+        actuators.changed = { [unowned(unsafe) commander] in commander.states.publish($0) }
+    }
+
+    /// Begins to take commands; the index of the own directory is complete, and the friends are known.
+    func start(state: String, worker: Worker) throws(SystemError) {
+        commander.start(ledger: try LedgerFile(state: state, worker: worker), isFirst: isFirst)
+        hasStarted = true
+        commander.states.publishAgain()
+        for file in early { take(file.message, from: file.sender) }
+        early = []
+    }
+
+    func stop() { commander.stop() }
+    var isIdle: Bool { commander.isIdle }
+
+    // MARK: Files that come by themselves
+
+    /// Looks at what comes into the directories of controllers, by sync or by another program's hand: files named `c-....json.pgp`.
+    func watch(_ store: Store) {
+        store.arrived = { [unowned(unsafe) self] directory, name, entry in
+            guard name.starts(with: Array<UInt8>("c-")), name.suffix(9).elementsEqual(Array<UInt8>(".json.pgp")), entry.size <= Int64(Bounds.commandFile),
+                  let file = directory.openFile(entry), let message = try? file.readToEnd(limit: Bounds.commandFile) else { return }
+            if hasStarted { return take(message, from: directory.fingerprint) }
+            if early.count < Bounds.commandsWaiting { early.append((message, directory.fingerprint)) }
+        }
+    }
+
+    private func take(_ message: [UInt8], from sender: Fingerprint) {
+        guard backend.isController(sender) else { return }
+        commander.receive(message, from: sender, name: nil, place: nil) { _ in }
+    }
+
+    // MARK: Files that are PUT
+
+    func challenge() -> [UInt8]? { hasStarted ? commander.challenge() : nil }
+
+    func admit(peer: Fingerprint?) -> UploadAdmission {
+        let (place, seconds) = commander.enter(isProven: peer.map { backend.isController($0) } ?? false)
+        if let place { return .place(place) }
+        return seconds > 0 ? .later(seconds) : .busy
+    }
+
+    func receive(_ file: [UInt8], for directory: Fingerprint, name: [UInt8], place: AnyObject, done: @escaping (UploadResult) -> Void) {
+        let place = unsafeDowncast(place, to: CommandPlace.self)
+        commander.receive(file, from: directory, name: name, place: place) { result in
+            withExtendedLifetime(place) { done(Control.answer(result)) }
+        }
+    }
+
+    private static func answer(_ result: CommandResult) -> UploadResult {
+        switch result {
+        case .carriedOut(let isStored, let answer): UploadResult(isStored ? .created : .ok, representation: answer)
+        case .failed(let answer): UploadResult(.unprocessableContent, representation: answer)
+        case .repeated(let answer): UploadResult(.ok, representation: answer)
+        case .unacceptable: UploadResult(.forbidden)
+        case .malformed: UploadResult(.badRequest)
+        case .conflict: UploadResult(.conflict)
+        case .busy: UploadResult(.serviceUnavailable)
+        case .later(let seconds): UploadResult(.tooManyRequests, retryAfter: seconds)
+        }
+    }
+}
+
+/// The actuators of the board, for the commander.
+final class ActuatorLink: ActuatorControl {
+    private let actuators: ActuatorBank
+    init(_ actuators: ActuatorBank) { self.actuators = actuators }
+    func set(_ actuator: Int, to value: Int64, done: @escaping (Bool) -> Void) { actuators.set(actuator, to: value, done: done) }
+}

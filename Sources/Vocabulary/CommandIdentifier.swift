@@ -1,0 +1,94 @@
+import System
+
+/// What a command is known by, together with who signed it: 128 random bits.
+public struct CommandIdentifier: Equatable, Sendable {
+    public let high: UInt64
+    public let low: UInt64
+
+    public static let digits = 32
+
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Parses exactly 32 lower-case hexadecimal digits: one identifier has one form.
+    public init?(hexadecimal digits: some Collection<UInt8>) {
+        guard digits.count == CommandIdentifier.digits else { return nil }
+        var high: UInt64 = 0, low: UInt64 = 0
+        for digit in digits {
+            guard let value = hexadecimalValue(digit), digit < 0x41 || digit > 0x46 else { return nil }
+            high = high << 4 | low >> 60
+            low = low << 4 | UInt64(value)
+        }
+        self.init(high: high, low: low)
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    public var hexadecimal: [UInt8] {
+        var out: [UInt8] = []
+        withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { out.append(hexadecimal: $0) }
+        return out
+    }
+
+    /// The name of the answer: `a-<identifier>.json.pgp`.
+    public var answerName: [UInt8] { Array<UInt8>("a-") + hexadecimal + Array<UInt8>(".json.pgp") }
+
+    /// The identifier in an answer's name; nil for any other name.
+    public init?(answerName name: some Collection<UInt8>) {
+        let octets = Array(name)
+        guard octets.count == 2 + CommandIdentifier.digits + 9, octets.starts(with: Array<UInt8>("a-")), octets.suffix(9).elementsEqual(Array<UInt8>(".json.pgp")) else {
+            return nil
+        }
+        self.init(hexadecimal: octets[2..<2 + CommandIdentifier.digits])
+    }
+}
+
+/// Why a command was not carried out: a term of the vocabulary (class CommandFault). The numbers are those of the ledger.
+public enum CommandFault: UInt8, Error, Sendable {
+    case wrongDevice = 1
+    case notController = 2
+    case unknownTarget = 3
+    case outOfLimits = 4
+    case reordered = 5
+    case outsideWindow = 6
+    case expired = 7
+    case clockNotSet = 8
+    case ledgerLost = 9
+    case interrupted = 10
+    case actuatorFailed = 11
+
+    /// The name in documents.
+    public var term: StaticString {
+        switch self {
+        case .wrongDevice: "wrong-device"
+        case .notController: "not-controller"
+        case .unknownTarget: "unknown-target"
+        case .outOfLimits: "out-of-limits"
+        case .reordered: "reordered"
+        case .outsideWindow: "outside-window"
+        case .expired: "expired"
+        case .clockNotSet: "clock-not-set"
+        case .ledgerLost: "ledger-lost"
+        case .interrupted: "interrupted"
+        case .actuatorFailed: "actuator-failed"
+        }
+    }
+
+    /// One sentence for the person who commanded.
+    public var sentence: StaticString {
+        switch self {
+        case .wrongDevice: "The command is for another device."
+        case .notController: "Its sender is not in the group controllers."
+        case .unknownTarget: "There is no actuator of that name."
+        case .outOfLimits: "The value is outside the actuator's limits or between its steps."
+        case .reordered: "A command with the same or a later startTime was carried out already."
+        case .outsideWindow: "Its startTime is too far from the device's time."
+        case .expired: "Its endTime has passed."
+        case .clockNotSet: "The device's clock is not set: name a challenge of this boot that was not used."
+        case .ledgerLost: "The device lost its record of commands after this one was signed: sign it anew."
+        case .interrupted: "The device stopped while it carried the command out; the actuator is in its safe state."
+        case .actuatorFailed: "The actuator could not be set; it is in its safe state, or will be."
+        }
+    }
+}
