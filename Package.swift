@@ -56,6 +56,8 @@ let package = Package(
     + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
+    + layer("Peer", ["HTTP", "TLS", "Streams", "Content", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
     + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]

@@ -28,7 +28,11 @@ public protocol Stream: AnyObject {
 }
 
 /// What a stream can be waited for.
-public enum StreamReadiness: Equatable, Sendable { case receiving, sending }
+public enum StreamReadiness: Equatable, Sendable {
+    case receiving, sending
+    /// Not for anything: what arrives waits with the peer. An owner may still be told of what was on its way.
+    case nothing
+}
 
 /// What a stream did.
 public enum StreamProgress: Equatable, Sendable {
