@@ -29,6 +29,12 @@ public struct VerifiedMessage {
     /// The signature's time, in nanoseconds since 1970 (whole seconds).
     public let time: Int64
     public let contentOctets: Int
+
+    public init(signer: Fingerprint, time: Int64, contentOctets: Int) {
+        self.signer = signer
+        self.time = time
+        self.contentOctets = contentOctets
+    }
 }
 
 /// OpenPGP by GnuPG: one home directory, one gpg process at a time, everything through the event loop.

@@ -16,8 +16,8 @@ final class FileTransfer: ResponseConsumer {
         case vanished
         /// Not now.
         case postponed(Message)
-        /// The connection broke; what has arrived is kept.
-        case broken(PeerError)
+        /// The connection broke; what has arrived is kept. Before an answer came it may have been an old connection that the server had given up.
+        case broken(PeerError, hadAnswer: Bool)
     }
 
     let name: FileName
@@ -60,11 +60,16 @@ final class FileTransfer: ResponseConsumer {
     private func settle(_ outcome: Outcome) {
         download?.hasRoom = nil
         guard !isAbandoned else { return }
-        if case .refused = outcome, let download {
-            self.download = nil
-            return download.remove { [self] in pass.settled(self, outcome) }
+        guard let download else { return pass.settled(self, outcome) }
+        self.download = nil
+        switch outcome {
+        case .refused, .vanished: download.remove { [self] in pass.settled(self, outcome) }
+        case .stored: pass.settled(self, outcome)
+        case .postponed, .broken:
+            // What is of no use any more when the visit is repeated goes then.
+            pass.friend.isClean = false
+            pass.settled(self, outcome)
         }
-        pass.settled(self, outcome)
     }
 
     // MARK: Asking
@@ -73,9 +78,7 @@ final class FileTransfer: ResponseConsumer {
         guard let download = Download(directory, size: size, sum: sum, store: syncer.store) else { return settle(.postponed("there is no memory")) }
         self.download = download
         download.hasRoom = { [self] in hasRoom() }
-        let isFirst = !pass.friend.isClean
-        pass.friend.isClean = true
-        download.begin(clean: isFirst) { [self] error in
+        download.begin(clean: pass.takeCleaning()) { [self] error in
             guard !isAbandoned else { return }
             if let error { return settle(.postponed(error.description)) }
             before = download.offset
@@ -158,7 +161,7 @@ final class FileTransfer: ResponseConsumer {
 
     /// The part that was asked for is not to be had: the whole file is asked for, once, over a new connection.
     private func restart() -> Bool {
-        if wasRestarted { refusal = .size }
+        if download?.offset == 0 { refusal = .size }
         wasRestarted = true
         return false
     }
@@ -193,16 +196,17 @@ final class FileTransfer: ResponseConsumer {
     private func startAgain(_ download: Download) {
         download.restart { [self] failure in
             guard !isAbandoned else { return }
-            settle(failure.map { .postponed($0.description) } ?? .broken(.connection))
+            settle(failure.map { .postponed($0.description) } ?? .broken(.connection, hadAnswer: false))
         }
     }
 
     /// The rest comes over another connection. A disk that takes no more is no fault of the peer's.
     private func keep(_ download: Download, _ error: PeerError) {
         if download.offset > before { pass.hasProgress = true }
+        let hadAnswer = if case .none = reception { false } else { true }
         download.flush { [self] failure in
             guard !isAbandoned else { return }
-            settle(failure.map { .postponed($0.description) } ?? .broken(error))
+            settle(failure.map { .postponed($0.description) } ?? .broken(error, hadAnswer: hadAnswer))
         }
     }
 
@@ -224,7 +228,6 @@ final class FileTransfer: ResponseConsumer {
                 self.download = nil
                 return start()
             }
-            self.download = nil
             settle(.refused(.sum))
         }
     }

@@ -43,6 +43,10 @@ final class SyncPass {
     private var finishing: [FileTransfer] = []
     /// Files that could not be had now.
     private var incomplete: Message?
+    /// Files that were listed and not had; each may have cost a connection.
+    private var misses = 0
+    private static let missLimit = 64
+    private var isCleaned = false
     /// Something came that need not come again.
     var hasProgress = false
 
@@ -134,8 +138,8 @@ final class SyncPass {
         isListed ? proceed() : list()
     }
 
-    /// The connection broke. One that had served is made again, once, at the same place; else the next address is tried, as long as no listing has come.
-    func broken(_ error: PeerError) {
+    /// The connection broke. One that had served is made again, at the same place; else the next address is tried, as long as no listing has come.
+    private func broken(_ error: PeerError) {
         guard !isOver else { return }
         lastError = .peer(error)
         noteOctets()
@@ -230,6 +234,7 @@ final class SyncPass {
     /// Fetches the next file when there is room for it; then the next page; then the visit is over.
     func proceed() {
         guard !isOver, transfer == nil, dialing == nil else { return }
+        guard misses <= SyncPass.missLimit else { return end(.incomplete(incomplete ?? "files that it lists are not there")) }
         if directory?.isForgotten ?? true { return end(.stopped) }
         while let next = queue.first {
             // The same content may be listed under two names, and a name twice.
@@ -297,12 +302,26 @@ final class SyncPass {
             hadProgress = true
             refuse(file.name.octets, file.sum, refusal)
         case .vanished:
+            misses += 1
             syncer.counters.vanished += 1
             friend.counters.vanished += 1
-        case .postponed(let reason): incomplete = reason
-        case .broken(let error): return broken(error)
+        case .postponed(let reason):
+            misses += 1
+            incomplete = reason
+        case .broken(let error, false): return broken(error)
+        case .broken(let error, true): return end(.peer(error))
         }
+        responses += 1
         proceed()
+    }
+
+    /// Whether the file that begins now removes what earlier visits left: only the first of a visit, before others are there that it would miss.
+    func takeCleaning() -> Bool {
+        guard !isCleaned else { return false }
+        isCleaned = true
+        let isNeeded = !friend.isClean
+        friend.isClean = true
+        return isNeeded
     }
 
     func noteResumed() {
