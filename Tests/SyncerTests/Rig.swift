@@ -47,7 +47,9 @@ final class ScriptedVerifier: MessageVerifier {
         limits.append(limit)
         if isSilent { return }
         var octets = [UInt8](repeating: 0, count: count)
-        #expect(octets.withUnsafeMutableBytes { maud_pread(file, $0.baseAddress, count, 0) } == count)
+        guard octets.withUnsafeMutableBytes({ maud_pread(file, $0.baseAddress, count, 0) }) == count else {
+            return completion(.failure(.system(SystemError(code: ErrorNumber.inputOutput, call: "read"))))
+        }
         #expect(head.elementsEqual(octets.prefix(Classification.headLimit)))
         let sum = SHA256Sum(of: octets)
         completion(answers.first { $0.0 == sum }?.1 ?? .success(VerifiedMessage(signer: signer, time: 0, contentOctets: 1)))
@@ -286,6 +288,14 @@ final class Rig {
         while try !holds() {
             for stream in peer.streams { _ = stream.turn() }
             try loop.runOnce(wait: worker.pending > 0)
+        }
+    }
+
+    /// So many events and no more.
+    func steps(_ count: Int) throws {
+        for _ in 0..<count {
+            for stream in peer.streams where stream.turn() { break }
+            try loop.runOnce(wait: false)
         }
     }
 
