@@ -34,6 +34,7 @@ let package = Package(
             .headerSearchPath("3rdparty/p256-m/p256-m/include"),
         ]),
         .target(name: "CMbedTLS", dependencies: ["MbedTLS", "CLinux", "CSodium"]), // TLS as functions that Swift can import
+        .target(name: "CAvahi"), // the Avahi daemon over sd-bus
         .systemLibrary(name: "CSodium"),
         .systemLibrary(name: "CGPGME"),
         .systemLibrary(name: "CJansson"),
@@ -57,9 +58,10 @@ let package = Package(
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
     + layer("Peer", ["HTTP", "TLS", "Streams", "Content", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Discovery", ["CAvahi", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
 

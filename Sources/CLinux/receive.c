@@ -22,6 +22,11 @@ static int failed(struct receive *r, const char *call, int result) {
 }
 
 /* The first file of a friend after the start: of what an earlier process left, only this can be of use. */
+static void remove_unlocked(int directory, const char *name) {
+  int fd = maud_openat(directory, name, MAUD_READ | MAUD_NOFOLLOW | MAUD_NONBLOCK, 0);
+  if (fd >= 0 && maud_lock(fd, true, false) == 0) maud_unlinkat(directory, name, false);
+  if (fd >= 0) maud_close(fd);
+}
 static void clean(struct receive *r, int directory) {
   maud_directory *stream;
   const char *name;
@@ -29,7 +34,7 @@ static void clean(struct receive *r, int directory) {
   while (maud_directory_next(stream, &name) == 1) {
     size_t length = strlen(name);
     if (length == 75 && strncmp(name, ".maud-", 6) == 0 && strcmp(name + 70, ".part") == 0 && strcmp(name, r->base.name) != 0)
-      maud_unlinkat(directory, name, false);
+      remove_unlocked(directory, name);
   }
   maud_directory_close(stream);
 }
@@ -45,8 +50,11 @@ static int begin(struct receive *r) {
   if (r->base.clean) clean(r, directory);
   r->base.descriptor = maud_openat(directory, r->base.name, MAUD_READ | MAUD_WRITE | MAUD_CREATE | MAUD_NOFOLLOW, 0600);
   if (r->base.descriptor < 0) return failed(r, "open", r->base.descriptor);
+  /* Another program of ours may be receiving the same file. */
+  int result = maud_lock(r->base.descriptor, true, false);
+  if (result < 0) return failed(r, "flock", result);
   struct maud_status status;
-  int result = maud_fstat(r->base.descriptor, &status);
+  result = maud_fstat(r->base.descriptor, &status);
   if (result < 0) return failed(r, "fstat", result);
   if (status.kind != MAUD_FILE_REGULAR || status.links != 1) return failed(r, "open", -EEXIST);
   crypto_hash_sha256_init(&r->state);

@@ -50,6 +50,8 @@ public final class Store {
     public internal(set) var counters = Counters()
     /// Whether the first look at every directory is over: from then on files can be written.
     public internal(set) var isReady = false
+    /// Called when a friend's directory has come or gone.
+    public var directoriesChanged: (() -> Void)?
 
     let state: String?
     let loop: EventLoop
@@ -178,6 +180,7 @@ public final class Store {
         directories.append(directory)
         watch(directory, nil)
         requestScan(directory, nil)
+        directoriesChanged?()
     }
 
     /// A friend's directory that is there: one that cannot be opened is logged and left out.
@@ -204,6 +207,7 @@ public final class Store {
         unwatch(directory)
         directories.removeAll { $0 === directory }
         scans.removeAll { $0.directory === directory }
+        directoriesChanged?()
     }
 
     // MARK: Work

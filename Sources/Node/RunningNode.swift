@@ -32,6 +32,8 @@ final class RunningNode {
     let address: ListenAddress
     /// TLS; nil when the identity's key is of a kind that TLS cannot use.
     let secure: SecureListener?
+    /// Friends' files; nil without TLS, which tells who a friend is.
+    let following: Following?
     let manager: ServiceManager
     let started: Int64
     private let state: String
@@ -83,6 +85,7 @@ final class RunningNode {
         listener = try address.listen(server: server, loop: loop)
         server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
+        following = Following.make(options, secure, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
         manager = ServiceManager(loop: loop)
     }
 
@@ -136,8 +139,12 @@ final class RunningNode {
         } catch { return fail(error) }
         served = loop.now
         publications.publish { [unowned(unsafe) self] in announce() }
-        backend.friendsLoaded = { [publisher] in publisher.friendsAreLoaded() }
+        backend.friendsLoaded = { [unowned(unsafe) self] in
+            publisher.friendsAreLoaded()
+            following?.friendsLoaded()
+        }
         backend.loadFriends()
+        following?.start()
         store.restamped = { [publisher] in publisher.clockChanged() }
         publisher.start()
         sampler.start()
@@ -185,6 +192,7 @@ final class RunningNode {
         manager.stopping()
         listener.close()
         secure?.close()
+        following?.stop()
         server.finish()
         sampler.stop()
         publisher.flush()

@@ -29,6 +29,7 @@ extension RunningNode {
         writeContent(&json)
         writeReadings(&json)
         json.key("server"); server.counters.write(to: &json, openConnections: server.openConnections)
+        following?.write(to: &json)
         json.key("friends"); json.number(friends.all.count)
         json.key("openPGPOperations"); json.number(gnuPG.pending)
         json.endObject()

@@ -3,6 +3,7 @@ import HTTP
 import OpenPGP
 import Streams
 import System
+import TLS
 
 /// Makes connections to peers: plain TCP in tests, TLS in a node.
 public protocol Dialer: AnyObject {
@@ -23,8 +24,8 @@ public protocol Dialing: AnyObject {
 public enum PeerError: Error {
     /// No connection could be made, or it broke.
     case connection
-    /// Whoever answers has not proven to be the one that was asked for.
-    case otherPeer
+    /// Whoever answers has not proven to be the one that was asked for, or does not speak TLS 1.3.
+    case handshake(TLSError)
     /// The peer did not do its part in time.
     case tooSlow
     /// The peer sent what is no response.
@@ -44,7 +45,7 @@ public enum PeerError: Error {
     public var description: Message {
         switch self {
         case .connection: "the connection failed"
-        case .otherPeer: "whoever answers is not the peer that was asked for"
+        case .handshake(let error): "\(error.description)"
         case .tooSlow: "the peer is too slow"
         case .response(let defect): "\(defect.description)"
         case .status(let code): "the peer answered with status \(code)"

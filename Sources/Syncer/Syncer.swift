@@ -37,7 +37,7 @@ public final class Syncer {
     private var staticAddresses: [(Fingerprint, PeerAddress)] = []
     private var timer: Timer?
     private var isRunning = false
-    private var once: ((Bool) -> Void)?
+    private var once: ((Bool, Message?) -> Void)?
 
     /// - Parameters:
     ///   - dialer: makes connections that prove who is at the other end.
@@ -115,9 +115,9 @@ public final class Syncer {
         pump()
     }
 
-    /// Visits a friend once; `completion` is told whether everything was taken in.
-    public func visitOnce(_ fingerprint: Fingerprint, completion: @escaping (Bool) -> Void) {
-        guard let friend = friend(fingerprint) else { return completion(false) }
+    /// Visits a friend once; `completion` is told whether everything was taken in, and why not.
+    public func visitOnce(_ fingerprint: Fingerprint, completion: @escaping (Bool, Message?) -> Void) {
+        guard let friend = friend(fingerprint) else { return completion(false, nil) }
         once = completion
         begin(friend)
     }
@@ -181,7 +181,7 @@ public final class Syncer {
         }
         if let once {
             self.once = nil
-            once(failure == nil)
+            once(failure == nil, failure?.description)
         }
         pump()
     }

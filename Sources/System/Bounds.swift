@@ -80,6 +80,8 @@ public enum Bounds {
     public static let receivedListingOctets = 8 << 20
     /// Entries that are kept to be fetched; when a listing has more, it is asked for again after these.
     public static let syncEntries = 500
+    /// Files that the Go implementation lists: its first, without a way to the others.
+    public static let listedByGo = 100
     /// Pages of one listing.
     public static let syncPages = 256
     /// Friends that are synced at once, each over one connection.
@@ -99,6 +101,10 @@ public enum Bounds {
     public static let syncRefusals = 256
     /// Addresses known of one friend; a new one takes the place of the oldest.
     public static let syncAddresses = 8
+    /// Addresses of all friends that announcements led to.
+    public static let discoveredAddresses = 256
+    /// Seconds of the longest pause between attempts to reach the system's bus.
+    public static let busPauseSeconds = 60
     /// Addresses that one host name stands for.
     public static let resolvedAddresses = 4
     /// Seconds for a connection to be made, its handshake included.
