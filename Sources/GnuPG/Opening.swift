@@ -121,7 +121,8 @@ extension Operation {
         if sink.isOverfull { throw .tooLarge }
         if isEncrypted, !report.isDecrypted {
             if report.unsupported { throw .unsupported }
-            throw report.noSecretKey ? .notForUs : failure(code) ?? .damaged
+            // There is no secret key for the other recipients in any case.
+            throw report.noSecretKey && !report.hasSessionKey ? .notForUs : failure(code) ?? .damaged
         }
         if isEncrypted, report.decryptionFailed { throw .damaged }
         let signer = try report.verifiedSigner()

@@ -1,4 +1,7 @@
+import EventLoop
 import JSON
+import OpenPGP
+import Peer
 import System
 
 extension Syncer {
