@@ -49,7 +49,7 @@ def follower(node, friend):
 
 
 def start(node, *peers, **options):
-    arguments = ["--https", "127.0.0.1:0", "--no-mdns"]
+    arguments = ["--no-mdns"]
     for peer in peers:
         arguments += ["--peer", peer]
     return node.start(*arguments, **options)
@@ -208,7 +208,7 @@ def test_one_node_follows_another(make_node, gnupg):
     assert "reachableFiles" not in about(sink, source)
     # The friend goes and comes back.
     source.stop()
-    source.start("--https", https, "--no-mdns")
+    source.start("--no-mdns", https=https)
     before = about(sink, source)["files"]
     wait_until(lambda: about(sink, source)["files"] > before, "more readings", 90)
 
