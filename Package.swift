@@ -72,6 +72,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
     }
     package.targets += [
         fuzz("RequestFuzz", ["HTTP", "System"]),
+        fuzz("ResponseFuzz", ["Peer", "HTTP", "Content", "System"]),
         fuzz("MessageFuzz", ["OpenPGP"]),
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),

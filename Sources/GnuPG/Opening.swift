@@ -121,7 +121,8 @@ extension Operation {
         if sink.isOverfull { throw .tooLarge }
         if isEncrypted, !report.isDecrypted {
             if report.unsupported { throw .unsupported }
-            // There is no secret key for the other recipients in any case.
+            // That there is no secret key of the other recipients is always so.
+            if report.hasSessionKey, report.decryptionFailed { throw .damaged }
             throw report.noSecretKey && !report.hasSessionKey ? .notForUs : failure(code) ?? .damaged
         }
         if isEncrypted, report.decryptionFailed { throw .damaged }
