@@ -27,7 +27,7 @@ final class Following {
         discovery = options.usesMulticastDNS ? Discovery(own: store.own, port: secure.listener.port, loop: loop) : nil
         for (fingerprint, address) in options.peers { syncer.add(address, of: fingerprint) }
         timer = Timer { [unowned(unsafe) self] in update() }
-        secure.handshakes.identified = { [unowned(unsafe) self] in syncer.appeared($0) }
+        secure.handshakes.identified = { [unowned(unsafe) self] in syncer.connected($0) }
         discovery?.found = { [unowned(unsafe) self] in syncer.found($0, at: $1) }
         discovery?.lost = { [unowned(unsafe) self] in syncer.lost($0, at: $1) }
     }
@@ -54,6 +54,9 @@ final class Following {
         discovery?.stop()
         syncer.stop()
     }
+
+    /// At the end of the program, after the loop: blocks.
+    func save() { syncer.save() }
 
     /// The keys of friends were read again.
     func friendsLoaded() {

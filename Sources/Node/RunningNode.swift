@@ -210,6 +210,7 @@ final class RunningNode {
         statusSocket?.close()
         friendsWatch?.close()
         clockWatch?.close()
+        following?.save()
         store.stop()
         try? worker.stop()
         home.remove()

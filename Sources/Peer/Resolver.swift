@@ -32,9 +32,10 @@ public final class Resolver {
 
     private static let capacity = 8
 
-    /// Ends the thread; waits for a name that is being looked up.
+    /// Ends the thread, unless it waits for a name: that may take half a minute, and the program ends before.
     public func stop() {
-        try? worker?.stop()
-        worker = nil
+        guard let worker, worker.pending == 0 else { return }
+        try? worker.stop()
+        self.worker = nil
     }
 }

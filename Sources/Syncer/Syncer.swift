@@ -93,7 +93,15 @@ public final class Syncer {
     /// An address is not announced any more.
     public func lost(_ fingerprint: Fingerprint, at address: PeerAddress) { friend(fingerprint)?.remove(address) }
 
-    /// A friend has shown itself, by a connection for instance: visited at once, but not more often than every `Bounds.syncRestSeconds`.
+    /// A friend has made a connection of its own. Two nodes that follow each other must not send each other round in circles: nothing
+    /// happens when it was visited a moment ago.
+    public func connected(_ fingerprint: Fingerprint) {
+        guard let friend = friend(fingerprint) else { return }
+        let pause = Int64(Bounds.syncIntervalSeconds / 2) * nanosecondsPerSecond
+        if friend.lastStart == .min || loop.now - friend.lastStart >= pause { appeared(fingerprint) }
+    }
+
+    /// A friend has shown itself: visited at once, but not more often than every `Bounds.syncRestSeconds`.
     public func appeared(_ fingerprint: Fingerprint) {
         guard let friend = friend(fingerprint) else { return }
         friend.failures = 0
@@ -122,15 +130,17 @@ public final class Syncer {
         begin(friend)
     }
 
-    /// Ends every visit and saves the positions: blocks for that.
+    /// Ends every visit.
     public func stop() {
         isRunning = false
         if let timer { loop.cancel(timer) }
         rate?.stop()
         for friend in friends { friend.pass?.stop() }
-        state?.saveNow(friends)
         resolver.stop()
     }
+
+    /// Saves the positions, after `stop`, at the end of the program: blocks.
+    public func save() { state?.saveNow(friends) }
 
     /// Begins what is due, and waits for what comes next.
     func pump() {

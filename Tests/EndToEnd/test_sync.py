@@ -3,6 +3,8 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import time
 
 import pytest
@@ -241,6 +243,28 @@ def test_a_friend_who_is_away_is_waited_for(follower, friend):
     status = wait_visits(follower, friend, member="failedVisits")
     assert status["problem"] and follower.log_text().count("event=sync-failed") == 1
     assert follower.get("/device.json.pgp")[0] == 200
+
+
+def test_a_friend_who_connects_is_visited(follower, friend):
+    """Proven by its key, half a minute after the last visit and half a minute before the next."""
+    start(follower, friend.address)
+    wait_visits(follower, friend)
+    first = time.monotonic()
+    friend.publish("a.json.pgp", friend.message(b"{}"))
+
+    def connect():
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.load_cert_chain(friend.directory.parent / "peer.pem")
+        with socket.create_connection(("127.0.0.1", follower.secure_port)) as plain, context.wrap_socket(plain) as secure:
+            secure.sendall(f"GET /p2p/{follower.fingerprint} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert secure.recv(12) == b"HTTP/1.1 200"
+    connect()
+    time.sleep(31 - (time.monotonic() - first))
+    assert about(follower, friend)["visits"] == 1, "visited again at once"
+    connect()
+    wait_visits(follower, friend, 2)
+    assert time.monotonic() - first < 50 and names(follower.root / friend.fingerprint) == ["a.json.pgp"]
 
 
 def test_bad_options_and_no_friend(follower, make_node, friend):

@@ -267,7 +267,7 @@ final class Rig {
 
     /// Ends the node, cleanly or as a power cut would, and begins again.
     func restart(cleanly: Bool = true) throws {
-        if cleanly { syncer.stop() } else { syncer.follow([]) }
+        if cleanly { syncer.stop(); syncer.save() } else { syncer.follow([]) }
         store.stop()
         store = try Store(root: root + "/mau", state: root + "/state", own: own, loop: loop, worker: worker, clock: nodeClock)
         syncer = Syncer(store: store, verifier: verifier, dialer: peer, loop: loop, clock: nodeClock, state: root + "/state")

@@ -47,6 +47,22 @@ extension SyncerTests {
             #expect(rig.peer.dials.count == before + 2)
         }
 
+        /// Each visit is a connection to the other: that must not bring the next one on.
+        @Test func aConnectionOfAFriendBringsAVisitUnlessThereWasOne() throws {
+            let rig = try Rig()
+            try rig.visit()
+            for _ in 0..<20 {
+                rig.syncer.connected(alice)
+                try rig.pass(1)
+            }
+            #expect(rig.peer.dials.count == 1)
+            try rig.pass(10)
+            rig.syncer.connected(alice)
+            rig.syncer.connected(carol)
+            try rig.settle()
+            #expect(rig.peer.dials.count == 2)
+        }
+
         @Test func anAnnouncementIsAnAddressToTry() throws {
             let rig = try Rig()
             try rig.visit()
@@ -155,6 +171,7 @@ extension SyncerTests {
             #expect(rig.peer.requests.map { $0.fields["if-modified-since"] != nil } == [true])
             for damage in 0..<3 {
                 rig.syncer.stop()
+                rig.syncer.save()
                 let path = rig.root + "/state/sync"
                 var octets = try Files.read(path, limit: 1000)
                 if damage == 0 { octets[10] ^= 1 } else if damage == 1 { octets.removeLast() } else { octets = [] }
