@@ -11,7 +11,7 @@ extension Syncer {
         json.key("visits"); json.number(counters.visits)
         json.key("failedVisits"); json.number(counters.failedVisits)
         json.key("underWay"); json.number(friends.count { $0.pass != nil })
-        json.key("octetsReceived"); json.number(octetsReceived)
+        json.key("octetsReceived"); json.number(friends.reduce(into: octetsReceived) { $0 += $1.pass?.connection?.octetsReceived ?? 0 })
         counters.writeFiles(to: &json)
         json.key("friends"); json.beginArray()
         for friend in friends { write(friend, to: &json) }
