@@ -34,6 +34,7 @@ let package = Package(
             .headerSearchPath("3rdparty/p256-m/p256-m/include"),
         ]),
         .target(name: "CMbedTLS", dependencies: ["MbedTLS", "CLinux", "CSodium"]), // TLS as functions that Swift can import
+        .target(name: "CAvahi"), // the Avahi daemon over sd-bus
         .systemLibrary(name: "CSodium"),
         .systemLibrary(name: "CGPGME"),
         .systemLibrary(name: "CJansson"),
@@ -57,8 +58,11 @@ let package = Package(
     + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
+    + layer("Peer", ["HTTP", "TLS", "Streams", "Content", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Discovery", ["CAvahi", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
 
@@ -69,6 +73,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
     }
     package.targets += [
         fuzz("RequestFuzz", ["HTTP", "System"]),
+        fuzz("ResponseFuzz", ["Peer", "HTTP", "Content", "System"]),
         fuzz("MessageFuzz", ["OpenPGP"]),
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),

@@ -31,6 +31,8 @@ for target in "$@"; do
 out = ssl.MemoryBIO()
 try: ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="a").do_handshake()
 except ssl.SSLWantReadError: sys.stdout.buffer.write(b"\2" + out.read())' > "$seeds/hello" ;;
+    ResponseFuzz) printf 'HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nLink: </p2p/0?after=1>; rel="next"\r\nContent-Range: bytes 0-4/5\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n' > "$seeds/head"
+      { printf 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n'; cat Tests/Fixtures/ref/alice-listing-for-bob.json; } > "$seeds/listing" ;;
     RequestFuzz) printf 'GET /p2p/0/a.pgp?limit=5&after=1-2 HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\nIf-None-Match: "a"\r\nIf-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n' > "$seeds/request" ;;
   esac
   "$build/debug/$target" -max_total_time="$seconds" -max_len=20000 -print_final_stats=1 -verbosity=0 -artifact_prefix=$build/found/"$target"- \

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -73,8 +74,14 @@ int maud_connect(const char *address, uint16_t port) {
   FAULT("connect");
   struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
   struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-  int is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
-  if (!is_v4 && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1) return -EINVAL;
+  char text[INET6_ADDRSTRLEN + 1];
+  size_t length = strcspn(address, "%");
+  if (length >= sizeof text) return -EINVAL;
+  memcpy(text, address, length);
+  text[length] = 0;
+  int is_v4 = inet_pton(AF_INET, text, &v4.sin_addr) == 1;
+  if (!is_v4 && inet_pton(AF_INET6, text, &v6.sin6_addr) != 1) return -EINVAL;
+  if (address[length] == '%') v6.sin6_scope_id = (uint32_t)strtoul(address + length + 1, NULL, 10);
   int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
   if (fd < 0) return -errno;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

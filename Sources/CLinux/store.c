@@ -17,7 +17,7 @@
 
 struct work {
   int fd, previous, versions;
-  char temporary[64];
+  char temporary[80];
   char versions_name[300];
   char version_name[80];
   bool temporary_exists, versions_made, version_made;
@@ -137,11 +137,18 @@ static int keep_previous(struct maud_put *put, struct work *w) {
   return 0;
 }
 
-static int write_temporary(struct maud_put *put, struct work *w) {
-  w->fd = maud_store_temporary(maud_store_directory_descriptor(put->directory), w->temporary);
+static int open_temporary(struct maud_put *put, struct work *w) {
+  int directory = maud_store_directory_descriptor(put->directory);
+  if (put->received) snprintf(w->temporary, sizeof w->temporary, "%s", put->received);
+  w->fd = put->received ? maud_openat(directory, w->temporary, MAUD_READ | MAUD_NOFOLLOW, 0) : maud_store_temporary(directory, w->temporary);
   if (w->fd < 0) return failed(put, "open", w->fd);
-  w->temporary_exists = true;
-  TRY("write", write_all(w->fd, put->octets, put->count));
+  w->temporary_exists = !put->received;
+  if (!put->received) TRY("write", write_all(w->fd, put->octets, put->count));
+  return 0;
+}
+static int write_temporary(struct maud_put *put, struct work *w) {
+  int result = open_temporary(put, w);
+  if (result < 0) return result;
   int64_t newest = maud_store_directory_newest(put->directory);
   int64_t time = put->now > newest ? put->now : newest + 1000;
   TRY("utimensat", maud_set_modification_time_fd(w->fd, time));
@@ -181,7 +188,7 @@ static void put_run(struct maud_job *job) {
   struct maud_put *put = (struct maud_put *)job;
   struct work w = { .fd = -1, .previous = -1, .versions = -1 };
   put->outcome.error = 0;
-  crypto_hash_sha256(put->sum, put->octets, put->count);
+  if (!put->received) crypto_hash_sha256(put->sum, put->octets, put->count);
   int result = put->keep_version && !put->exclusive ? keep_previous(put, &w) : 0;
   if (result >= 0) result = write_temporary(put, &w);
   if (result >= 0) result = publish(put, &w);

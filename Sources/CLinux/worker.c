@@ -6,6 +6,9 @@
 #include <unistd.h>
 #include <limits.h>
 
+/* Jobs of our own need a few KiB; the modules of the system's resolver need more. Only what is used takes memory. */
+enum { STACK = 256 * 1024 };
+
 struct queue { struct maud_job *first, *last; };
 struct maud_worker {
   pthread_t thread;
@@ -59,7 +62,7 @@ int maud_worker_start(unsigned capacity, maud_worker **worker, int *event_fd) {
   pthread_cond_init(&w->condition, NULL);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 64 * 1024 > PTHREAD_STACK_MIN ? 64 * 1024 : PTHREAD_STACK_MIN);
+  pthread_attr_setstacksize(&attributes, STACK > PTHREAD_STACK_MIN ? STACK : PTHREAD_STACK_MIN);
   /* Signals are the loop's: the thread starts with all of them blocked. */
   sigset_t all, old;
   sigfillset(&all);

@@ -52,6 +52,8 @@ public final class Store {
     public internal(set) var isReady = false
     /// Called with each encrypted file that comes into a friend's directory, or is found there for the first time.
     public var arrived: ((_ directory: Directory, _ name: [UInt8], Entry) -> Void)?
+    /// Called when a friend's directory has come or gone.
+    public var directoriesChanged: (() -> Void)?
 
     let state: String?
     let loop: EventLoop
@@ -180,6 +182,7 @@ public final class Store {
         directories.append(directory)
         watch(directory, nil)
         requestScan(directory, nil)
+        directoriesChanged?()
     }
 
     /// A friend's directory that is there: one that cannot be opened is logged and left out.
@@ -206,6 +209,7 @@ public final class Store {
         unwatch(directory)
         directories.removeAll { $0 === directory }
         scans.removeAll { $0.directory === directory }
+        directoriesChanged?()
     }
 
     // MARK: Work

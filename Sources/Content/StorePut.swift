@@ -43,7 +43,7 @@ extension Store {
     }
 
     /// What the previous content is known to be, so that it is hashed again only when it changed.
-    private func describe(_ record: UnsafeMutablePointer<Record>, in job: UnsafeMutablePointer<maud_put>) {
+    func describe(_ record: UnsafeMutablePointer<Record>, in job: UnsafeMutablePointer<maud_put>) {
         guard record.pointee.audience != Audiences.unknown else { return }
         job.pointee.previous_is_known = true
         job.pointee.previous.size = record.pointee.size
@@ -54,7 +54,7 @@ extension Store {
     }
 
     /// The worker has written a file, or failed to: the index follows.
-    private func written(_ directory: Directory, _ name: FileName, _ job: UnsafeMutablePointer<maud_put>, _ classification: Classification) -> Result<Entry, ContentError> {
+    func written(_ directory: Directory, _ name: FileName, _ job: UnsafeMutablePointer<maud_put>, _ classification: Classification) -> Result<Entry, ContentError> {
         let table = directory.files
         var known = name.octets.withUnsafeBytes { table.find($0) }
         if job.pointee.outcome.error != 0 {
@@ -67,7 +67,7 @@ extension Store {
         guard let index = known else { return .failure(.directoryFull(limit: limits.files)) }
         accept(directory, table, index, job.pointee.status, Store.sum(job.pointee.sum), classification)
         table[index].pointee.flags.insert(.seen)
-        counters.published += 1
+        if directory.fingerprint == own { counters.published += 1 }
         let entry = directory.entry(index, in: table)
         if job.pointee.keep_version { watchVersions(directory, name) }
         // Another program may have replaced it since.

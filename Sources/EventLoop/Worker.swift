@@ -13,7 +13,7 @@ public final class Worker {
     /// Jobs submitted whose completion has not run yet.
     public private(set) var pending = 0
 
-    /// Starts the thread (64 KiB of stack).
+    /// Starts the thread (256 KiB of stack).
     public init(loop: EventLoop, capacity: Int = Bounds.workerJobs) throws(SystemError) {
         var worker: OpaquePointer?
         var descriptor: Int32 = -1

@@ -22,6 +22,21 @@ public struct OpenedMessage {
     public let wasEncrypted: Bool
 }
 
+/// A message whose signature is good, without its content.
+public struct VerifiedMessage {
+    /// The author's primary key, whichever of its keys signed.
+    public let signer: Fingerprint
+    /// The signature's time, in nanoseconds since 1970 (whole seconds).
+    public let time: Int64
+    public let contentOctets: Int
+
+    public init(signer: Fingerprint, time: Int64, contentOctets: Int) {
+        self.signer = signer
+        self.time = time
+        self.contentOctets = contentOctets
+    }
+}
+
 /// OpenPGP by GnuPG: one home directory, one gpg process at a time, everything through the event loop.
 ///
 /// Completions are called once, on the loop's thread, later or (when gpg cannot be started) before the call returns.

@@ -1,10 +1,13 @@
 import CGPGME
+import CLinux
 import System
 
 /// What gpg reads or writes: ordinary octets, or a secret that must stay in locked memory.
 public enum Octets {
     case plain([UInt8])
     case secret(LockedMemory)
+    /// An open file of so many octets; the descriptor stays open until the operation is over.
+    case file(descriptor: Int32, count: Int)
 }
 
 /// The octets that one operation hands to gpg. GPGME reads them where they are; nothing is copied as a whole.
@@ -36,6 +39,10 @@ final class DataSource {
         switch octets {
         case .plain(let array): return array.withUnsafeBytes(copy)
         case .secret(let memory): return memory.withBytes(copy)
+        case .file(let descriptor, let count):
+            let read = maud_pread(descriptor, buffer.baseAddress, min(buffer.count, count - position), Int64(position))
+            if read > 0 { position += read }
+            return read >= 0 ? read : -1
         }
     }
 }
@@ -46,12 +53,17 @@ final class DataSink {
     private(set) var octets: [UInt8] = []
     private let secret: LockedMemory?
     private let limit: Int
+    private let isDiscarded: Bool
+    /// Octets that were discarded.
+    private(set) var count = 0
     /// gpg gave more than fits; the operation was cut off.
     private(set) var isOverfull = false
     private let callbacks = makeCallbacks(isSource: false)
     private(set) var handle: gpgme_data_t?
 
-    init(limit: Int, secret: LockedMemory? = nil) {
+    /// - Parameter isDiscarded: the output is only counted.
+    init(limit: Int, secret: LockedMemory? = nil, isDiscarded: Bool = false) {
+        self.isDiscarded = isDiscarded
         self.limit = limit
         self.secret = secret
         gpgme_data_new_from_cbs(&handle, callbacks, Unmanaged.passUnretained(self).toOpaque())
@@ -75,6 +87,9 @@ final class DataSink {
     fileprivate func write(_ buffer: UnsafeRawBufferPointer) -> Int {
         if let secret {
             if secret.append(buffer) { return buffer.count }
+        } else if isDiscarded {
+            count += buffer.count
+            if count <= limit { return buffer.count }
         } else if octets.count + buffer.count <= limit {
             octets.append(contentsOf: buffer)
             return buffer.count

@@ -36,6 +36,28 @@ extension GnuPG {
         submit(operation, completion)
     }
 
+    /// Decrypts (when it is encrypted) and verifies a message in a file, as `open` does, and keeps nothing of its content: memory stays
+    /// the same however large the file is.
+    ///
+    /// - Parameters:
+    ///   - file: open until `completion` is called.
+    ///   - count: octets of the file.
+    ///   - head: its first octets, at least a packet's header.
+    ///   - limit: octets that the content may have; with more gpg is stopped and the answer is `tooLarge`.
+    public func verify(file: Int32, count: Int, head: UnsafeRawBufferPointer, limit: Int, completion: @escaping Completion<VerifiedMessage>) {
+        let isEncrypted: Bool
+        do throws(GnuPGError) { isEncrypted = try GnuPG.isEncrypted(head, total: count) } catch { return completion(.failure(error)) }
+        let sink = DataSink(limit: limit, isDiscarded: true)
+        submit(Operation(.reading, source: DataSource(.file(descriptor: file, count: count)), sink: sink, start: { context, operation in
+            isEncrypted ? gpgme_op_decrypt_verify_start(context, operation.source.handle, operation.sink.handle)
+                : gpgme_op_verify_start(context, operation.source.handle, nil, operation.sink.handle)
+        }, finish: { operation, code in
+            let signer: Fingerprint
+            do throws(GnuPGError) { signer = try operation.openedBy(code, isEncrypted) } catch { return completion(.failure(error)) }
+            completion(.success(VerifiedMessage(signer: signer, time: operation.report.signatureTime * nanosecondsPerSecond, contentOctets: operation.sink.count)))
+        }), completion)
+    }
+
     /// The message without its encryption.
     private func unwrapped(_ message: [UInt8], _ isEncrypted: Bool, _ limit: Int, _ completion: @escaping Completion<[UInt8]>) {
         if !isEncrypted { return completion(.success(message)) }
@@ -70,17 +92,19 @@ extension GnuPG {
 
     /// Tells from the first packet whether a message is encrypted. Only binary OpenPGP is a Mau file.
     static func isEncrypted(_ message: [UInt8]) throws(GnuPGError) -> Bool {
+        try message.withUnsafeBufferPointer { (octets) throws(GnuPGError) in try isEncrypted(UnsafeRawBufferPointer(octets), total: octets.count) }
+    }
+
+    /// The same from the first octets of a message of `total`.
+    static func isEncrypted(_ message: UnsafeRawBufferPointer, total: Int) throws(GnuPGError) -> Bool {
         guard let first = message.first else { throw .damaged }
         if first == UInt8(ascii: "-") { throw .armored }
-        let type: PacketType? = message.withUnsafeBytes { octets in
-            var reader = PacketReader(octets)
-            do throws(PacketError) {
-                while let packet = try reader.next() {
-                    if packet.type != .marker, packet.type != .padding { return packet.type }
-                }
-            } catch {}
-            return nil
-        }
+        var reader = PacketReader(message, total: total), type: PacketType?
+        do throws(PacketError) {
+            while type == nil, let packet = try reader.next() {
+                if packet.type != .marker, packet.type != .padding { type = packet.type }
+            }
+        } catch { type = nil }
         guard let type else { throw .damaged }
         switch type {
         case .publicKeyEncryptedSessionKey, .encryptedAndProtectedData, .gnupgEncryptedData: return true
@@ -97,7 +121,9 @@ extension Operation {
         if sink.isOverfull { throw .tooLarge }
         if isEncrypted, !report.isDecrypted {
             if report.unsupported { throw .unsupported }
-            throw report.noSecretKey ? .notForUs : failure(code) ?? .damaged
+            // That there is no secret key of the other recipients is always so.
+            if report.hasSessionKey, report.decryptionFailed { throw .damaged }
+            throw report.noSecretKey && !report.hasSessionKey ? .notForUs : failure(code) ?? .damaged
         }
         if isEncrypted, report.decryptionFailed { throw .damaged }
         let signer = try report.verifiedSigner()

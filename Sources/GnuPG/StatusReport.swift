@@ -21,6 +21,8 @@ struct StatusReport {
     private(set) var signatureProblem: GnuPGError?
     private(set) var isDecrypted = false
     private(set) var noSecretKey = false
+    /// One of our keys opened the session key.
+    private(set) var hasSessionKey = false
     private(set) var badPassphrase = false
     private(set) var noData = false
     private(set) var decryptionFailed = false
@@ -107,6 +109,8 @@ struct StatusReport {
             isDecrypted = true
         } else if same(keyword, "DECRYPTION_FAILED") {
             decryptionFailed = true
+        } else if same(keyword, "DECRYPTION_INFO") {
+            hasSessionKey = true
         } else if same(keyword, "NO_SECKEY") {
             noSecretKey = true
         } else if same(keyword, "BAD_PASSPHRASE") || same(keyword, "MISSING_PASSPHRASE") {

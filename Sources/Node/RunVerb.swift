@@ -1,5 +1,7 @@
 import Account
 import Board
+import OpenPGP
+import Peer
 import System
 
 /// What `maud run` was asked to do.
@@ -13,6 +15,9 @@ struct RunOptions {
     let https: ListenAddress
     /// Whether `--https` was said: then a key that TLS cannot use is an error.
     let wantsHTTPS: Bool
+    /// Where friends may be reached, besides what the network tells.
+    let peers: [(Fingerprint, PeerAddress)]
+    let usesMulticastDNS: Bool
 
     init(_ invocation: Invocation) throws(CommandError) {
         root = try invocation.required("--root")
@@ -21,6 +26,8 @@ struct RunOptions {
         runtime = invocation.value("--runtime")
         passphraseFile = invocation.value("--passphrase-file")
         http = try ListenAddress(invocation.value("--http") ?? "[::]:8008", option: "--http")
+        peers = try invocation.values("--peer").map { (text) throws(CommandError) in try CommonOptions.peer(text) }
+        usesMulticastDNS = !invocation.has("--no-mdns")
         wantsHTTPS = invocation.value("--https") != nil
         https = try ListenAddress(invocation.value("--https") ?? "[::]:8448", option: "--https")
     }
@@ -36,6 +43,8 @@ extension CommandLineInterface {
             CommonOptions.runtime,
             OptionDescription("--http", "ADDR:PORT", "where to serve public files (default: [::]:8008; port 0: any free port)"),
             OptionDescription("--https", "ADDR:PORT", "where friends are known by their keys, by TLS (default: [::]:8448)"),
+            CommonOptions.peer,
+            OptionDescription("--no-mdns", nil, "neither announce this node on the local network nor look for friends there"),
         ], arguments: []) { (invocation) throws(CommandError) in
             let options = try RunOptions(invocation)
             let node = try RunningNode(options)

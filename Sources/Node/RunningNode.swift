@@ -36,6 +36,8 @@ final class RunningNode {
     let address: ListenAddress
     /// TLS; nil when the identity's key is of a kind that TLS cannot use.
     let secure: SecureListener?
+    /// Friends' files; nil without TLS, which tells who a friend is.
+    let following: Following?
     let manager: ServiceManager
     let started: Int64
     private let state: String
@@ -92,6 +94,7 @@ final class RunningNode {
         listener = try address.listen(server: server, loop: loop)
         server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
+        following = Following.make(options, secure, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
         manager = ServiceManager(loop: loop)
     }
 
@@ -154,6 +157,7 @@ final class RunningNode {
         }
         backend.friendsLoaded = { [unowned(unsafe) self] in friendsLoaded() }
         backend.loadFriends()
+        following?.start()
         store.restamped = { [publisher] in publisher.clockChanged() }
         publisher.start()
         sampler.start()
@@ -163,6 +167,7 @@ final class RunningNode {
     /// Commands can be judged, and answered, once the friends are known.
     private func friendsLoaded() {
         publisher.friendsAreLoaded()
+        following?.friendsLoaded()
         guard let control, !control.hasStarted else { return }
         do throws(SystemError) { try control.start(state: state, worker: worker) } catch { return fail(error) }
         announce()
@@ -210,6 +215,7 @@ final class RunningNode {
         manager.stopping()
         listener.close()
         secure?.close()
+        following?.stop()
         server.finish()
         sampler.stop()
         publisher.flush()
@@ -231,6 +237,7 @@ final class RunningNode {
         friendsWatch?.close()
         clockWatch?.close()
         actuators.close()
+        following?.save()
         store.stop()
         try? worker.stop()
         home.remove()

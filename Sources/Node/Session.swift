@@ -14,12 +14,15 @@ final class Session {
     let clock: NodeClock
     let gnuPG: GnuPG
     private let home: WorkingDirectory
-    private let loop: EventLoop
+    let loop: EventLoop
 
     /// Unlocks the account that `--root`, `--passphrase-file` and `--runtime` name.
-    init(_ invocation: Invocation) throws(CommandError) {
+    ///
+    /// - Parameter signingKey: gets the primary key, for TLS.
+    init(_ invocation: Invocation, signingKey: SigningKey? = nil) throws(CommandError) {
         root = try invocation.required("--root")
-        let unlocked = try UnlockedHome(root: root, passphraseFile: invocation.value("--passphrase-file"), runtime: invocation.value("--runtime"))
+        let unlocked = try UnlockedHome(root: root, passphraseFile: invocation.value("--passphrase-file"), runtime: invocation.value("--runtime"),
+                                        signingKey: signingKey)
         home = unlocked.directory
         account = unlocked.account
         do throws(SystemError) { loop = try EventLoop(clock: SystemClock()) } catch { throw CommandError("cannot start", error) }

@@ -31,6 +31,7 @@ extension RunningNode {
         writeReadings(&json)
         if let control { writeCommands(control.commander, &json) }
         json.key("server"); server.counters.write(to: &json, openConnections: server.openConnections)
+        following?.write(to: &json)
         json.key("friends"); json.number(friends.all.count)
         json.key("openPGPOperations"); json.number(gnuPG.pending)
         json.endObject()

@@ -1,4 +1,5 @@
 import EventLoop
+import OpenPGP
 import Streams
 import System
 import TLS
@@ -23,6 +24,8 @@ public final class Handshakes {
     private var timer: Timer?
     /// What `maud status` reports.
     public private(set) var counters = HandshakeCounters()
+    /// Called with each peer that has proven its key.
+    public var identified: ((Fingerprint) -> Void)?
 
     public init(context: TLSContext, server: Server, loop: EventLoop) {
         self.context = context
@@ -64,7 +67,10 @@ public final class Handshakes {
         remove(stream)
         counters.completed += 1
         if stream.isResumed { counters.resumed += 1 }
-        if stream.peerFingerprint != nil { counters.identified += 1 }
+        if let fingerprint = stream.peerFingerprint {
+            counters.identified += 1
+            identified?(fingerprint)
+        }
         server.accept(stream)
     }
 

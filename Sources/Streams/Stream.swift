@@ -27,8 +27,12 @@ public protocol Stream: AnyObject {
     func close()
 }
 
-/// What a stream can be waited for; nothing while a request is being worked on: then only a broken stream is told of.
-public enum StreamReadiness: Equatable, Sendable { case receiving, sending, nothing }
+/// What a stream can be waited for.
+public enum StreamReadiness: Equatable, Sendable {
+    case receiving, sending
+    /// Not for anything, while a request is being worked on: what arrives waits with the peer. An owner may still be told of what was on its way.
+    case nothing
+}
 
 /// What a stream did.
 public enum StreamProgress: Equatable, Sendable {

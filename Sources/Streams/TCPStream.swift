@@ -18,8 +18,12 @@ public final class TCPStream: Stream {
         network = Network(address)
         self.loop = loop
         self.socket = number
-        try loop.add(number, .read) { [unowned(unsafe) self] _ in owner?.streamIsReady() }
+        try watch(.read)
         _ = socket.release()
+    }
+
+    private func watch(_ interest: EventLoop.Interest) throws(SystemError) {
+        try loop.add(socket, interest) { [unowned(unsafe) self] _ in owner?.streamIsReady() }
     }
 
     /// Begins to connect to a numeric address. Nothing can be sent before that is done, and the stream fails when it cannot be:
@@ -46,9 +50,13 @@ public final class TCPStream: Stream {
 
     public func wait(for readiness: StreamReadiness) {
         guard readiness != waiting else { return }
+        let isWatched = waiting != .nothing
         waiting = readiness
+        // An end of the connection would be told of again and again, whatever is waited for.
+        if readiness == .nothing { return loop.remove(socket) }
+        let interest: EventLoop.Interest = readiness == .sending ? .write : .read
         // Fails only without kernel memory; then the idle bound closes the connection.
-        try? loop.modify(socket, readiness == .sending ? .write : readiness == .receiving ? .read : [])
+        if isWatched { try? loop.modify(socket, interest) } else { try? watch(interest) }
     }
 
     public func finishSending() { _ = maud_shutdown_write(socket) }

@@ -73,6 +73,57 @@ public enum Bounds {
     /// Entries of one page of a listing.
     public static let listingPage = 1000
 
+    // Syncer
+    /// Entries of all pages of one listing: a directory holds at most `filesPerDirectory`, and some may be replaced meanwhile.
+    public static let listedEntries = 2 * filesPerDirectory
+    /// Octets of one response with a listing: 10,000 entries of ours with names of 100 octets take 2.6 MiB.
+    public static let receivedListingOctets = 8 << 20
+    /// Entries that are kept to be fetched; when a listing has more, it is asked for again after these.
+    public static let syncEntries = 500
+    /// Files that the Go implementation lists: its first, without a way to the others.
+    public static let listedByGo = 100
+    /// Pages of one listing.
+    public static let syncPages = 256
+    /// Friends that are synced at once, each over one connection.
+    public static let syncConnections = 4
+    /// Files of one friend that are verified and stored while the next one arrives.
+    public static let syncFinishing = 2
+    /// Two of these for each file that is arriving: one is written while the other fills.
+    public static let syncBuffer = 32 << 10
+    /// Octets a second, of all friends together.
+    public static let syncRate = 16 << 20
+    /// Octets of one friend's files, versions included, and of all friends'.
+    public static let syncOctetsPerFriend: Int64 = 256 << 20
+    public static let syncOctets: Int64 = 1 << 30
+    /// What friends' files leave free on the disk: the node's own readings need it.
+    public static let syncFreeOctets: Int64 = 64 << 20
+    /// Files of one friend whose refusal is remembered; with more the friend is given up until the next time.
+    public static let syncRefusals = 256
+    /// Addresses known of one friend; a new one takes the place of the oldest.
+    public static let syncAddresses = 8
+    /// Addresses of all friends that announcements led to.
+    public static let discoveredAddresses = 256
+    /// Seconds of the longest pause between attempts to reach the system's bus.
+    public static let busPauseSeconds = 60
+    /// Addresses that one host name stands for.
+    public static let resolvedAddresses = 4
+    /// Seconds for a connection to be made, its handshake included.
+    public static let dialSeconds = 10
+    /// Seconds within which a peer has to send `progressOctets`, or all of what it owes.
+    public static let progressSeconds = 30
+    public static let progressOctets = 4 << 10
+    /// Seconds of one visit to a friend; what is left is fetched the next time.
+    public static let syncPassSeconds = 600
+    /// Seconds between two visits, at least, whatever happens.
+    public static let syncRestSeconds = 5
+    /// Seconds between two visits when all is well.
+    public static let syncIntervalSeconds = 60
+    /// Seconds of the first pause after a failure, which doubles, and of the longest.
+    public static let syncPauseSeconds = 10
+    public static let syncLongestPauseSeconds = 3600
+    /// A message may become this many times its size when it is opened, and at most `fileSize` octets.
+    public static let inflation = 100
+
     // Board
     public static let boardFileSize = 256 << 10
     public static let sensors = 64

@@ -257,6 +257,12 @@ def bench_server():
         failures.append("server")
 
 
+def bench_sync():
+    """Following a friend: a program of its own, as above."""
+    if subprocess.run([sys.executable, REPOSITORY / "Tests/Bench/sync_bench.py"]).returncode != 0:
+        failures.append("sync")
+
+
 def main():
     os.sync()  # pages of a program that was just built are private and dirty until they are on the disk
     measurements = {name.removeprefix("bench_"): function for name, function in globals().items() if name.startswith("bench_")}

@@ -78,7 +78,8 @@ int maud_listen(const char *address, uint16_t port, int backlog);
 int maud_is_address(const char *address);  /* whether it is one */
 int maud_local_port(int fd);
 int maud_accept(int fd, struct maud_address *peer);
-/* Begins to connect to a numeric address; the socket takes octets once it is connected, and fails when it cannot be. */
+/* Begins to connect to a numeric address, "fe80::1%2" with the number of its interface; the socket takes octets once it is
+ * connected, and fails when it cannot be. */
 int maud_connect(const char *address, uint16_t port);
 intptr_t maud_receive(int fd, void *buffer, size_t count);                 /* non-blocking */
 intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* non-blocking, no SIGPIPE */
@@ -188,6 +189,15 @@ int maud_worker_start(unsigned capacity, maud_worker **worker, int *event_fd);
 int maud_worker_submit(maud_worker *worker, struct maud_job *job);  /* 0, or -EAGAIN when full */
 struct maud_job *maud_worker_take(maud_worker *worker);             /* a finished job or NULL */
 void maud_worker_stop(maud_worker *worker);  /* finishes what is queued, joins the thread, frees the worker */
+
+/* ---- Host names (resolve.c) ---- */
+/* getaddrinfo(3) as a job of a worker: it may block for half a minute. */
+typedef struct maud_resolution maud_resolution;
+maud_resolution *maud_resolution_create(const void *host, size_t count, unsigned limit); /* at most 4 addresses */
+struct maud_job *maud_resolution_job(maud_resolution *resolution);
+unsigned maud_resolution_count(const maud_resolution *resolution);
+const char *maud_resolution_address(const maud_resolution *resolution, unsigned number); /* as maud_connect takes it */
+void maud_resolution_free(maud_resolution *resolution);
 
 /* ---- Sensors (sensors.c) ---- */
 /* Files whose reading may block (1-Wire converts for 750 ms, buses and network file systems wait), read on the worker:

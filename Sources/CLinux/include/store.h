@@ -29,6 +29,7 @@ struct maud_put {
   const char *name;
   const uint8_t *octets;
   size_t count;
+  const char *received;        /* instead of octets: a file of this directory that holds them; sum is known. It stays after a failure */
   bool exclusive;              /* EEXIST instead of replacing: an immutable file */
   bool keep_version;           /* the previous content goes to <name>.versions/<its SHA-256>.pgp first */
   uint32_t version_count;      /* then the oldest versions beyond these bounds are removed */
@@ -45,6 +46,35 @@ struct maud_put {
   struct maud_status version_status;
 };
 struct maud_put *maud_put_create(maud_store_directory *directory, const void *name, size_t name_count, const void *octets, size_t count);
+
+/* ---- Receiving one file (receive.c) ---- */
+/* `.maud-<sha256>.part` in a directory of content: what arrived of a file whose size and SHA-256 are known. It outlives the process, and the
+ * next one goes on where it ends. One job at a time; which one, `step` says. */
+enum maud_receive_step {
+  MAUD_RECEIVE_BEGIN,   /* opens the file and hashes what is there: offset */
+  MAUD_RECEIVE_APPEND,  /* octets and count */
+  MAUD_RECEIVE_RESTART, /* empties it */
+  MAUD_RECEIVE_FINISH,  /* EBADMSG when the sum is another than expected; then it is removed */
+  MAUD_RECEIVE_REMOVE,
+};
+struct maud_receive {
+  struct maud_job job;
+  struct maud_outcome outcome;
+  maud_store_directory *directory;
+  enum maud_receive_step step;
+  bool clean;                  /* with MAUD_RECEIVE_BEGIN: removes what others of its kind left in the directory */
+  char name[80];
+  int64_t size;
+  uint8_t expected[32];
+  const uint8_t *octets;
+  size_t count;
+  /* results */
+  int64_t offset;              /* octets in the file */
+  int descriptor;              /* -1 before it is open */
+};
+struct maud_receive *maud_receive_create(maud_store_directory *directory, const uint8_t sum[32], int64_t size);
+const char *maud_receive_name(const struct maud_receive *receive);
+void maud_receive_free(struct maud_receive *receive); /* closes the file, which stays */
 
 /* ---- Looking at one file ---- */
 struct maud_examination {

@@ -1,0 +1,277 @@
+import CAvahi
+import EventLoop
+import OpenPGP
+import Peer
+import System
+
+/// Announces this node on the local network and finds friends there, through the Avahi daemon (docs/discovery.md).
+///
+/// What is found is an address to try and nothing more: anyone can announce any name. The daemon may come and go.
+public final class Discovery {
+    /// What `maud status` tells.
+    public enum State: Sendable {
+        /// There is no bus or no daemon.
+        case absent
+        /// The daemon was told; it is asking the network.
+        case announcing
+        case announced
+        /// Someone else announces our name.
+        case conflict
+        /// The daemon does not take it.
+        case refused
+
+        public var description: StaticString {
+            switch self {
+            case .absent: "absent"
+            case .announcing: "announcing"
+            case .announced: "announced"
+            case .conflict: "conflict"
+            case .refused: "refused"
+            }
+        }
+    }
+
+    /// Since the start.
+    public struct Counters: Sendable {
+        public fileprivate(set) var conflicts = 0
+        /// Addresses of friends that were found.
+        public fileprivate(set) var found = 0
+        /// Times that a daemon was found.
+        public fileprivate(set) var daemons = 0
+    }
+
+    /// An address that a friend's announcement led to.
+    private struct Hit {
+        let fingerprint: Fingerprint
+        let interface: Int32
+        let protocolNumber: Int32
+        let address: PeerAddress
+    }
+
+    private let own: Fingerprint
+    private let port: UInt16
+    private let loop: EventLoop
+    private var avahi: OpaquePointer?
+    private var descriptor: Int32 = -1
+    private var isUp = false
+    private var friends: [Fingerprint] = []
+    private var hits: [Hit] = []
+    private var busTimer: Timer?
+    private var announcementTimer: Timer?
+    private var busFailures = 0
+    private var announcementFailures = 0
+    private var isBroken = false
+    private var isProcessing = false
+    public private(set) var state = State.absent
+    public private(set) var counters = Counters()
+    /// Told of each address of a friend, and when it is not announced any more.
+    public var found: ((Fingerprint, PeerAddress) -> Void)?
+    public var lost: ((Fingerprint, PeerAddress) -> Void)?
+
+    /// - Parameter port: where friends are served.
+    public init(own: Fingerprint, port: UInt16, loop: EventLoop) {
+        self.own = own
+        self.port = port
+        self.loop = loop
+        busTimer = Timer { [unowned(unsafe) self] in avahi == nil ? open() : process() }
+        announcementTimer = Timer { [unowned(unsafe) self] in announce() }
+    }
+
+    public func start() { open() }
+
+    public func stop() {
+        if let announcementTimer { loop.cancel(announcementTimer) }
+        close()
+        if let busTimer { loop.cancel(busTimer) }
+    }
+
+    /// Whom to look for. What is announced already is found again.
+    public func look(for fingerprints: [Fingerprint]) {
+        guard fingerprints != friends else { return }
+        friends = fingerprints
+        forgetHits { [friends] hit in !friends.contains(hit.fingerprint) }
+        if isUp { browse() }
+    }
+
+    // MARK: The bus
+
+    private func open() {
+        var handle: OpaquePointer?
+        let result = maud_avahi_open(Discovery.takeEvent, Unmanaged.passUnretained(self).toOpaque(), &handle)
+        guard result >= 0, let handle else { return retryBus() }
+        avahi = handle
+        descriptor = maud_avahi_descriptor(handle)
+        do throws(SystemError) {
+            try loop.add(descriptor, .read) { [unowned(unsafe) self] _ in process() }
+        } catch {
+            close()
+            return retryBus()
+        }
+        process()
+    }
+
+    private func close() {
+        guard let handle = avahi else { return }
+        avahi = nil
+        loop.remove(descriptor)
+        maud_avahi_close(handle)
+        isDown()
+    }
+
+    private func retryBus() {
+        busFailures += 1
+        if let busTimer { loop.schedule(busTimer, after: Int64(Discovery.pause(busFailures, longest: Bounds.busPauseSeconds)) * nanosecondsPerSecond) }
+    }
+
+    /// Seconds, doubling.
+    static func pause(_ failures: Int, longest: Int) -> Int { min(longest, Bounds.syncPauseSeconds << min(max(failures - 1, 0), 16)) }
+
+    private func process() {
+        guard let avahi, !isProcessing else { return }
+        isProcessing = true
+        let isMore = maud_avahi_process(avahi)
+        isProcessing = false
+        if isBroken {
+            isBroken = false
+            close()
+            return retryBus()
+        }
+        arm(isMore: isMore)
+    }
+
+    /// Waits for what the bus waits for.
+    private func arm(isMore: Bool) {
+        guard let avahi, let busTimer else { return }
+        let events = maud_avahi_events(avahi)
+        guard events >= 0 else {
+            close()
+            return retryBus()
+        }
+        try? loop.modify(descriptor, EventLoop.Interest(rawValue: UInt32(events)))
+        let timeout = isMore ? 0 : maud_avahi_timeout(avahi)
+        if timeout >= 0 { loop.schedule(busTimer, after: timeout) } else { loop.cancel(busTimer) }
+    }
+
+    /// Something was asked of the daemon outside of `process`.
+    private func flush() { if !isProcessing { process() } }
+
+    // MARK: The daemon
+
+    private static let takeEvent: maud_avahi_function = { owner, event in
+        guard let owner, let event else { return }
+        Unmanaged<Discovery>.fromOpaque(owner).takeUnretainedValue().take(event.pointee)
+    }
+
+    private func take(_ event: maud_avahi_event) {
+        switch event.kind {
+        case MAUD_AVAHI_UP: up()
+        case MAUD_AVAHI_DOWN: isDown()
+        case MAUD_AVAHI_ANNOUNCED:
+            state = .announced
+            announcementFailures = 0
+        case MAUD_AVAHI_CONFLICT: notAnnounced(.conflict, nil)
+        case MAUD_AVAHI_REFUSED: notAnnounced(.refused, event.error)
+        case MAUD_AVAHI_FOUND: serviceFound(event)
+        case MAUD_AVAHI_LOST: serviceLost(event)
+        case MAUD_AVAHI_RESOLVED: serviceResolved(event)
+        default: isBroken = true
+        }
+    }
+
+    private func up() {
+        isUp = true
+        busFailures = 0
+        announcementFailures = 0
+        counters.daemons += 1
+        announce()
+        browse()
+    }
+
+    private func isDown() {
+        isUp = false
+        state = .absent
+        if let announcementTimer { loop.cancel(announcementTimer) }
+        // The addresses may still be right: they are tried, but not kept when they are not announced again.
+        hits = []
+    }
+
+    // MARK: Our service
+
+    private func announce() {
+        guard let avahi, isUp, port != 0 else { return }
+        state = .announcing
+        if own.description.withCString({ maud_avahi_announce(avahi, $0, port) }) < 0 { notAnnounced(.refused, nil) }
+        flush()
+    }
+
+    /// Another name would be another user's: it is tried again, and meanwhile friends who know an address still come.
+    private func notAnnounced(_ state: State, _ error: UnsafePointer<CChar>?) {
+        let isNew = self.state != state && announcementFailures == 0
+        self.state = state
+        announcementFailures += 1
+        if state == .conflict { counters.conflicts += 1 }
+        let pause = Discovery.pause(announcementFailures, longest: Bounds.syncLongestPauseSeconds)
+        if let announcementTimer { loop.schedule(announcementTimer, after: Int64(pause) * nanosecondsPerSecond) }
+        guard isNew else { return }
+        var line = Log("not-announced")
+        if let error { line.field("reason", Message(cString: error)) } else { line.field("reason", "another service on the network has this node's name") }
+        line.field("pause_s", pause)
+        line.write()
+    }
+
+    // MARK: Friends
+
+    private func browse() {
+        guard let avahi else { return }
+        hits = []
+        if !friends.isEmpty { _ = maud_avahi_browse(avahi) }
+        flush()
+    }
+
+    /// The friend whose name a service has, in either case.
+    private func friend(_ name: UnsafePointer<CChar>?) -> Fingerprint? {
+        guard let name, let fingerprint = Discovery.fingerprint(name), friends.contains(fingerprint) else { return nil }
+        return fingerprint
+    }
+
+    static func fingerprint(_ name: UnsafePointer<CChar>) -> Fingerprint? {
+        var digits: [UInt8] = []
+        while digits.count <= Fingerprint.digits, name[digits.count] != 0 { digits.append(UInt8(bitPattern: name[digits.count])) }
+        return Fingerprint(hexadecimal: digits)
+    }
+
+    private func serviceFound(_ event: maud_avahi_event) {
+        guard let avahi, friend(event.name) != nil else { return }
+        _ = maud_avahi_resolve(avahi, event.interface, event.protocol, event.name)
+    }
+
+    private func serviceResolved(_ event: maud_avahi_event) {
+        guard let fingerprint = friend(event.name), let text = event.address, let address = Discovery.address(text, event.interface, event.port) else { return }
+        let isKnown = hits.contains { $0.fingerprint == fingerprint && $0.address == address && $0.interface == event.interface }
+        if !isKnown, hits.count < Bounds.discoveredAddresses {
+            hits.append(Hit(fingerprint: fingerprint, interface: event.interface, protocolNumber: event.protocol, address: address))
+        }
+        counters.found += 1
+        found?(fingerprint, address)
+    }
+
+    /// A link-local address means something only together with its interface.
+    static func address(_ text: UnsafePointer<CChar>, _ interface: Int32, _ port: UInt16) -> PeerAddress? {
+        var host = Message(cString: text).octets
+        if host.count > 5, host.starts(with: Array<UInt8>("fe80:")) {
+            host.append(0x25)
+            host.append(decimal: Int64(interface))
+        }
+        return PeerAddress(host: host, port: port)
+    }
+
+    private func serviceLost(_ event: maud_avahi_event) {
+        guard let fingerprint = friend(event.name) else { return }
+        forgetHits { $0.fingerprint == fingerprint && $0.interface == event.interface && $0.protocolNumber == event.protocol }
+    }
+
+    private func forgetHits(_ isGone: (Hit) -> Bool) {
+        for hit in hits where isGone(hit) { lost?(hit.fingerprint, hit.address) }
+        hits.removeAll(where: isGone)
+    }
+}

@@ -1,0 +1,104 @@
+import Account
+import Content
+import Discovery
+import EventLoop
+import GnuPG
+import JSON
+import OpenPGP
+import Peer
+import Server
+import Syncer
+import System
+
+/// Who is followed, where they are found, and the syncer that visits them.
+final class Following {
+    let syncer: Syncer
+    private let discovery: Discovery?
+    private let store: Store
+    private let friends: Friends
+    private let loop: EventLoop
+    private var timer: Timer?
+
+    private init(_ options: RunOptions, _ secure: SecureListener, store: Store, friends: Friends, gnuPG: GnuPG, loop: EventLoop, clock: NodeClock) {
+        self.store = store
+        self.friends = friends
+        self.loop = loop
+        syncer = Syncer(store: store, verifier: gnuPG, dialer: TLSDialer(context: secure.context, loop: loop), loop: loop, clock: clock, state: options.state)
+        discovery = options.usesMulticastDNS ? Discovery(own: store.own, port: secure.listener.port, loop: loop) : nil
+        for (fingerprint, address) in options.peers { syncer.add(address, of: fingerprint) }
+        timer = Timer { [unowned(unsafe) self] in update() }
+        secure.handshakes.identified = { [unowned(unsafe) self] in syncer.connected($0) }
+        discovery?.found = { [unowned(unsafe) self] in syncer.found($0, at: $1) }
+        discovery?.lost = { [unowned(unsafe) self] in syncer.lost($0, at: $1) }
+    }
+
+    /// Nil without TLS: then nobody can prove to be a friend.
+    static func make(_ options: RunOptions, _ secure: SecureListener?, store: Store, friends: Friends, gnuPG: GnuPG, loop: EventLoop, clock: NodeClock) -> Following? {
+        guard let secure else { return nil }
+        return Following(options, secure, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
+    }
+
+    /// Begins, when the store is ready.
+    func start() {
+        store.directoriesChanged = { [unowned(unsafe) self] in
+            // In the middle of the store's own work: afterwards.
+            if let timer { loop.schedule(timer, after: 0) }
+        }
+        syncer.start()
+        discovery?.start()
+    }
+
+    func stop() {
+        store.directoriesChanged = nil
+        if let timer { loop.cancel(timer) }
+        discovery?.stop()
+        syncer.stop()
+    }
+
+    /// At the end of the program, after the loop: blocks.
+    func save() { syncer.save() }
+
+    /// The keys of friends were read again.
+    func friendsLoaded() {
+        syncer.keysChanged()
+        update()
+    }
+
+    /// Friends whose directory is there and whose key can verify.
+    private func update() {
+        var followed: [Fingerprint] = []
+        for directory in store.followed where directory.fingerprint != store.own {
+            if let friend = friends.friend(directory.fingerprint), !friend.key.isRevoked { followed.append(directory.fingerprint) }
+        }
+        syncer.follow(followed)
+        discovery?.look(for: followed)
+    }
+
+    /// The members `sync` and `discovery` of `maud status`.
+    func write(to json: inout JSONWriter) {
+        json.key("sync"); syncer.write(to: &json)
+        guard let discovery else { return }
+        json.key("discovery"); json.beginObject()
+        json.key("state"); json.string(discovery.state.description)
+        json.key("conflicts"); json.number(discovery.counters.conflicts)
+        json.key("found"); json.number(discovery.counters.found)
+        json.key("daemons"); json.number(discovery.counters.daemons)
+        json.endObject()
+    }
+}
+
+extension CommonOptions {
+    static var peer: OptionDescription {
+        OptionDescription("--peer", "FPR=HOST:PORT", repeatable: true, "where the friend with this fingerprint may be reached (repeat for more)")
+    }
+
+    /// The friend and the address that such a value names.
+    static func peer(_ text: String) throws(CommandError) -> (Fingerprint, PeerAddress) {
+        let octets = Array(text.utf8)
+        guard let equals = octets.firstIndex(of: 0x3D), let fingerprint = Fingerprint(hexadecimal: octets[..<equals]),
+              let address = PeerAddress(octets[(equals + 1)...]) else {
+            throw CommandError(.usage, "--peer \(printable(text)) is not FINGERPRINT=HOST:PORT (an IPv6 address in brackets)")
+        }
+        return (fingerprint, address)
+    }
+}

@@ -1,0 +1,232 @@
+"""Nodes find each other on a network of their own: real dbus-daemon and avahi-daemon, one of each in each network namespace."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from harness import wait_until
+from test_sync import about, names
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("avahi-daemon") or not shutil.which("dbus-daemon"), reason="needs root, avahi-daemon and dbus-daemon")
+
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth><policy context="default"><allow user="*"/><allow own="*"/>
+<allow send_destination="*" eavesdrop="true"/><allow receive_sender="*" eavesdrop="true"/></policy></busconfig>"""
+AVAHI = """[server]
+host-name={host}
+use-ipv4=yes
+use-ipv6=yes
+[wide-area]
+enable-wide-area=no
+[publish]
+disable-publishing=no
+"""
+
+
+class Machine:
+    """A network namespace on a common bridge, with a bus and an Avahi daemon of its own."""
+
+    def __init__(self, directory, number):
+        self.name = f"maud-{os.getpid()}-{number}"
+        self.directory = directory / f"machine-{number}"
+        self.directory.mkdir()
+        self.address = f"198.51.100.{number}"
+        self.environment = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.directory}/bus"}
+        self.processes = {}
+        self.inside = ["ip", "netns", "exec", self.name]
+
+    def run(self, *words, **options):
+        return subprocess.run([*self.inside, *map(str, words)], env={**os.environ, **self.environment}, check=True, capture_output=True, **options).stdout.decode()
+
+    def begin(self, what, *words):
+        # Its own /run: Avahi's pid file has one name for the machine.
+        line = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /run/avahi-daemon && exec "$@"', "sh", *words] if what == "avahi" else words
+        self.processes[what] = subprocess.Popen([*self.inside, *map(str, line)], env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL,
+                                                stderr=open(self.directory / f"{what}.log", "ab"))
+
+    def begin_bus(self):
+        configuration = self.directory / "bus.conf"
+        configuration.write_text(BUS.format(path=self.directory / "bus"))
+        self.begin("bus", "dbus-daemon", f"--config-file={configuration}", "--nofork")
+        wait_until(lambda: self.bus_answers(), "the bus")
+
+    def bus_answers(self):
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(self.directory / "bus")) == 0
+
+    def begin_avahi(self):
+        configuration = self.directory / "avahi.conf"
+        configuration.write_text(AVAHI.format(host=self.name))
+        os.makedirs("/run/avahi-daemon", exist_ok=True)
+        self.begin("avahi", "avahi-daemon", "--no-drop-root", "--no-chroot", "--no-rlimits", "-f", configuration)
+        wait_until(lambda: "running" in self.server_state(), "the Avahi daemon")
+
+    def server_state(self):
+        command = [*self.inside, "dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.Avahi", "/", "org.freedesktop.Avahi.Server.GetState"]
+        answer = subprocess.run(command, env={**os.environ, **self.environment}, capture_output=True, text=True)
+        return "running" if "int32 2" in answer.stdout else answer.stdout
+
+    def end(self, what, number=signal.SIGTERM):
+        process = self.processes.pop(what)
+        process.send_signal(number)
+        process.wait()
+
+    def services(self):
+        """What avahi-browse sees: (name, address, port, text)."""
+        found = set()
+        for line in self.run("avahi-browse", "-t", "-r", "-p", "-k", "_mau._tcp").splitlines():
+            fields = line.split(";")
+            if fields[0] == "=":
+                found.add((fields[3], fields[7], fields[8], fields[9]))
+        return found
+
+
+@pytest.fixture
+def network(tmp_path):
+    bridge = f"maud{os.getpid() % 100000}"
+    machines = []
+
+    def run(*words):
+        subprocess.run(list(map(str, words)), check=True, capture_output=True)
+    try:
+        run("ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", 0)
+    except subprocess.CalledProcessError:
+        pytest.skip("needs the right to make network devices")
+    run("ip", "link", "set", bridge, "up")
+
+    def connect(machine, number):
+        ends = f"mh{number}-{os.getpid() % 10000}", f"mg{number}-{os.getpid() % 10000}"
+        run("ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
+        run("ip", "link", "set", ends[0], "master", bridge, "up")
+        run("ip", "link", "set", ends[1], "netns", machine.name, "name", "eth0")
+        machine.run("ip", "address", "add", f"{machine.address}/24", "dev", "eth0")
+        machine.run("ip", "link", "set", "eth0", "up", "multicast", "on")
+
+    def make():
+        number = len(machines) + 1
+        machine = Machine(tmp_path, number)
+        run("ip", "netns", "add", machine.name)
+        machines.append(machine)
+        machine.run("ip", "link", "set", "lo", "up")
+        connect(machine, number)
+        machine.connect = lambda: connect(machine, number)
+        machine.begin_bus()
+        machine.begin_avahi()
+        return machine
+    yield make
+    for machine in machines:
+        for what in list(machine.processes):
+            machine.end(what, signal.SIGKILL)
+        run("ip", "netns", "del", machine.name)
+    run("ip", "link", "del", bridge)
+
+
+def start(node, machine, *arguments):
+    """The node on a machine of the network."""
+    return node.start(*arguments, https="[::]:0", wrapper=machine.inside, environment=machine.environment)
+
+
+def discovery(node):
+    return node.status()["discovery"]
+
+
+def port(node):
+    return node.status()["listeners"]["https"].rsplit(":", 1)[1]
+
+
+def befriend(node, other):
+    key = other.directory / "key.pgp"
+    key.write_bytes(other.public_key())
+    node.command("friend add", key)
+    node.command("friend follow", other.fingerprint)
+
+
+def test_two_nodes_find_each_other_and_whatever_happens_to_the_daemon(network, make_node):
+    one, two = network(), network()
+    source, sink = make_node("source").init(), make_node("sink").init()
+    befriend(sink, source)
+    start(source, one)
+    start(sink, two)
+    wait_until(lambda: about(sink, source).get("visits"), "the first visit", 60)
+    assert "device.json.pgp" in names(sink.root / source.fingerprint)
+    # As a program that is not ours sees it.
+    seen = {entry for entry in two.services() if entry[0] == source.fingerprint}
+    assert ("198.51.100.1", port(source)) in {(entry[1], entry[2]) for entry in seen}
+    assert all("txtvers=1" in entry[3] for entry in seen), "the Go implementation needs a TXT record"
+    # The friend's daemon goes and comes back: announced again.
+    one.end("avahi")
+    wait_until(lambda: discovery(source)["state"] == "absent", "noticing that the daemon is gone")
+    one.begin_avahi()
+    wait_until(lambda: discovery(source)["state"] == "announced", "announcing again")
+    # Ours too: the friend is found again.
+    found = discovery(sink)["found"]
+    two.end("avahi", signal.SIGKILL)
+    wait_until(lambda: discovery(sink)["state"] == "absent", "noticing that the daemon is gone")
+    two.begin_avahi()
+    wait_until(lambda: discovery(sink)["found"] > found, "finding the friend again", 60)
+    # The whole bus: it takes a pause of 10 seconds.
+    two.end("avahi")
+    two.end("bus")
+    wait_until(lambda: discovery(sink)["state"] == "absent", "noticing that the bus is gone")
+    (two.directory / "bus").unlink(missing_ok=True)
+    two.begin_bus()
+    two.begin_avahi()
+    wait_until(lambda: discovery(sink)["state"] == "announced", "announcing on the new bus", 90)
+    for node in (source, sink):
+        assert node.stop() == 0
+
+
+def test_an_interface_that_goes_and_comes(network, make_node):
+    one, two = network(), network()
+    source, sink = make_node("source").init(), make_node("sink").init()
+    befriend(sink, source)
+    start(sink, two)
+    one.run("ip", "link", "del", "eth0")
+    start(source, one)
+    one.connect()
+    wait_until(lambda: about(sink, source).get("visits"), "the visit", 90)
+
+
+def test_a_friend_announced_in_capitals_is_found(network, make_node, gnupg):
+    """Announced by avahi-publish, served by a node that says nothing."""
+    one, two = network(), network()
+    source, sink = make_node("source").init(), make_node("sink").init()
+    befriend(sink, source)
+    start(source, one, "--no-mdns")
+    start(sink, two)
+    assert "discovery" not in source.status()
+    one.begin("publish", "avahi-publish", "-s", source.fingerprint.upper(), "_mau._tcp", port(source), "txtvers=1")
+    wait_until(lambda: about(sink, source).get("visits"), "the visit", 60)
+
+
+def test_whoever_announces_a_friends_name_gains_nothing(network, make_node):
+    one, two = network(), network()
+    source, sink = make_node("source").init(), make_node("sink").init()
+    befriend(sink, source)
+    impostor = make_node("impostor").init()
+    start(impostor, one, "--no-mdns")
+    start(sink, two)
+    one.begin("publish", "avahi-publish", "-s", source.fingerprint, "_mau._tcp", port(impostor), "txtvers=1")
+    wait_until(lambda: about(sink, source).get("failedVisits"), "the visit", 60)
+    assert "another than the one" in about(sink, source)["problem"]
+    assert names(sink.root / source.fingerprint) == []
+
+
+def test_on_a_conflict_the_node_keeps_its_name_and_serves_on(network, make_node):
+    one, two = network(), network()
+    node = make_node().init()
+    two.begin("publish", "avahi-publish", "-s", node.fingerprint, "_mau._tcp", "9", "txtvers=1")
+    wait_until(lambda: any(entry[0] == node.fingerprint for entry in one.services()), "the other's announcement")
+    start(node, one)
+    wait_until(lambda: discovery(node)["conflicts"] > 0, "the conflict", 60)
+    assert discovery(node)["state"] == "conflict"
+    assert re.search("event=not-announced .*has this node's name", node.log_text())
+    services = {entry[0] for entry in two.services()}
+    assert services == {node.fingerprint}, "renamed"
+    two.end("publish")
+    wait_until(lambda: discovery(node)["state"] == "announced", "another attempt", 60)
+    assert node.stop() == 0
