@@ -233,6 +233,11 @@ class Node:
         return plain
 
 
+def snapshot(node):
+    """Every file of a Mau directory and what it holds."""
+    return {path.relative_to(node.root): path.read_bytes() for path in node.root.rglob("*") if path.is_file()}
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 

@@ -1,5 +1,4 @@
 """What bad input gets: one clear sentence on standard error, an exit code from sysexits.h, nothing half-written."""
-import json
 import os
 import shutil
 import socket
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import needs_mount
-from harness import SIMULATOR, one_sentence, wait_until
+from harness import SIMULATOR, one_sentence, snapshot
 
 
 def refused(node, code, *arguments, **options):
@@ -19,10 +18,6 @@ def refused(node, code, *arguments, **options):
     sentence = one_sentence(result, code)
     assert list(node.runtime.iterdir()) == [], "the working directory was left behind"
     return sentence
-
-
-def snapshot(node):
-    return {path.relative_to(node.root): path.read_bytes() for path in node.root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("verb", [["fingerprint"], ["export"], ["friend list"], ["run", "--board", SIMULATOR]], ids=lambda verb: verb[0])
@@ -179,69 +174,6 @@ def test_a_directory_that_cannot_be_written(node, tmp_path):
     result = subprocess.run(["unshare", "-m", "sh", "-c", f'mount --bind {other} {other} && mount -o remount,ro,bind {other} && exec "$@"', "sh", *node.maud,
                              "init", "--root", other, "--name", "x", "--passphrase-file", node.passphrase_file, "--runtime", node.runtime], capture_output=True)
     one_sentence(result, "cannotCreate")
-
-
-@needs_mount
-def test_a_full_disk_leaves_no_empty_directories(make_node, gnupg, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", disk], check=True)
-    try:
-        node = make_node("disk/node")
-        filler = disk / "filler"
-        fill = lambda: filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
-        fill()
-        one_sentence(node.command("init", "--name", "x", check=False), "inputOutput")
-        assert list(node.root.iterdir()) == []
-        filler.unlink()
-        node.init()
-        friend = gnupg.new_key("friend")
-        key = tmp_path / "friend.pgp"
-        key.write_bytes(gnupg.run("--export", friend).stdout)
-        fill()
-        before = snapshot(node)
-        one_sentence(node.command("friend add", "--group", "viewers", key, check=False), "inputOutput")
-        assert snapshot(node) == before and not (node.root / ".mau/viewers").exists()
-    finally:
-        subprocess.run(["umount", "-l", disk])
-
-
-@needs_mount
-def test_a_full_disk(make_node, gnupg, tmp_path):
-    """Half-written files are removed, what was there stays, readings give way, and the node lives on."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", disk], check=True)
-    try:
-        node = make_node("disk/node")
-        node.init()
-        gnupg.import_key(node.public_key())
-        big = tmp_path / "big"
-        big.write_bytes(os.urandom(600_000))
-        before = snapshot(node)
-        one_sentence(node.command("publish", "--public", "--name", "big.pgp", big, check=False), "inputOutput")
-        assert snapshot(node) == before
-        board = json.loads(SIMULATOR.read_text())
-        board["sensors"] = [{**board["sensors"][0], "period": 0.1}]
-        node.board = tmp_path / "board.json"
-        node.board.write_text(json.dumps(board))
-        # Leaves room for about twenty more files of a page each.
-        node.start()
-        node.wait_for("^r-", 2)
-        free = os.statvfs(disk)
-        filler = disk / "filler"
-        filler.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 80_000)))
-        wait_until(lambda: node.names("^r-temperature") and "r-temperature-000000000001.json.pgp" not in node.names(), "removal on a full disk", 60)
-        count = len(node.names("^r-temperature"))
-        assert count >= 1
-        newest = max(node.names("^r-temperature"))
-        node.verified(gnupg, newest)
-        wait_until(lambda: max(node.names("^r-temperature")) > newest, "further readings")
-        assert node.stop() == 0
-        for path in node.own.glob("*.pgp"):
-            gnupg.open(path.read_bytes())
-    finally:
-        subprocess.run(["umount", "-l", disk])
 
 
 def test_a_root_that_is_not_there(make_node):
