@@ -15,6 +15,7 @@
 static const int ending[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
 enum { ENDINGS = sizeof ending / sizeof *ending, DEPTH = 4, ATTEMPTS = 100, PAUSE = 10000000 };
 static struct { int base, owner; char name[64]; } directory;
+static int programs; /* that the last look at /proc found */
 static volatile sig_atomic_t child;
 
 static void endings(sigset_t *set) {
@@ -59,12 +60,16 @@ static void end_program(int proc, const char *pid, int depth) {
   if (fd < 0) return;
   ssize_t n = read(fd, line, sizeof line);
   close(fd);
-  if (n > 0 && number != directory.owner && memmem(line, (size_t)n, directory.name, strlen(directory.name))) kill(number, SIGKILL);
+  if (n <= 0 || number == directory.owner || !memmem(line, (size_t)n, directory.name, strlen(directory.name))) return;
+  programs++;
+  kill(number, SIGKILL);
 }
 static void clean_up(void) {
-  /* One that was just starting another, or was writing a file, makes a second look necessary. */
-  for (int i = 0; i < ATTEMPTS && faccessat(directory.base, directory.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0; i++) {
+  /* One that was just starting another, or was writing a file, makes a second look necessary; and who waits for this command
+   * may count on it that all have ended, which takes a moment after the signal. */
+  for (int i = 0; i < ATTEMPTS && (i == 0 || programs > 0 || faccessat(directory.base, directory.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0); i++) {
     if (i > 0) nanosleep(&(struct timespec){ .tv_nsec = PAUSE }, NULL);
+    programs = 0;
     int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (proc >= 0) {
       for_each(proc, end_program, 0);
