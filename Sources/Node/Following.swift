@@ -27,6 +27,10 @@ final class Following {
         discovery = options.usesMulticastDNS ? Discovery(own: store.own, port: secure.listener.port, loop: loop) : nil
         for (fingerprint, address) in options.peers { syncer.add(address, of: fingerprint) }
         timer = Timer { [unowned(unsafe) self] in update() }
+        // What the syncer stores is known to the store at once; no examination says that it has arrived.
+        syncer.received = { fingerprint, name, entry in
+            if !entry.isPublic, let directory = store.directory(fingerprint) { store.arrived?(directory, name.octets, entry) }
+        }
         secure.handshakes.identified = { [unowned(unsafe) self] in syncer.connected($0) }
         discovery?.found = { [unowned(unsafe) self] in syncer.found($0, at: $1) }
         discovery?.lost = { [unowned(unsafe) self] in syncer.lost($0, at: $1) }
