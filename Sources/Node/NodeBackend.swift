@@ -81,11 +81,8 @@ final class NodeBackend: PublishingBackend {
         guard let entry = entry(name.octets) else { return completion(.later) }
         guard entry.size <= Int64(Bounds.documentSize) else { return completion(.foreign) }
         let told: ([UInt8]) -> BatchAudience = { content in AudienceOfDocument.audience(content, of: name).map { .told($0) } ?? .foreign }
-        if entry.isPublic {
-            guard own?.openFile(entry) != nil else { return completion(.later) }
-            return completion(publicContent(name.octets).map(told) ?? .foreign)
-        }
         guard let message = read(entry) else { return completion(.later) }
+        if entry.isPublic { return completion(NodeBackend.content(ofPublic: message).map(told) ?? .foreign) }
         gnuPG.open(message, limit: Bounds.documentSize) { [unowned(unsafe) self] result in
             switch result {
             case .success(let opened): completion(opened.signer == account ? told(opened.content) : .foreign)
@@ -113,7 +110,11 @@ final class NodeBackend: PublishingBackend {
     /// What a public file of ours says now, without asking gpg: only to see whether it must be written anew.
     func publicContent(_ name: [UInt8]) -> [UInt8]? {
         guard let entry = entry(name), entry.isPublic, let message = read(entry) else { return nil }
-        return message.withUnsafeBytes { (raw) -> [UInt8]? in
+        return NodeBackend.content(ofPublic: message)
+    }
+
+    private static func content(ofPublic message: [UInt8]) -> [UInt8]? {
+        message.withUnsafeBytes { (raw) -> [UInt8]? in
             guard let literal = try? LiteralData(ofMessage: raw) else { return nil }
             return try? literal.contents()
         }

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-from measuring import KIB, MAUD, REPOSITORY, Node, Place, agents, failures, memory, processor_seconds, report, sensor, wait_until
+from measuring import KIB, MAUD, REPOSITORY, Node, Place, agents, failures, free_port, memory, processor_seconds, report, sensor, wait_until
 from commands import Controller  # beside the harness, which measuring has made importable
 from tls_bench import bench_tls  # noqa: F401
 
@@ -64,11 +64,6 @@ def bench_files():
             node.stop()
         report("memory of an indexed file", (found[9900] - found[1000]) / 8900, "octets", 160, "Private_Dirty with 9,900 files less that with 1,000",
                private_dirty=found)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def first_answer(node):

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -80,6 +81,11 @@ def agents(node):
         if any(str(node.runtime).encode() in word for word in words) and not words[0].endswith((b"maud", b"taskset")):
             found.append((int(directory.name), os.path.basename(words[0].decode())))
     return found
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def processor_seconds(pid, children=False):

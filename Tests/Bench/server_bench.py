@@ -15,27 +15,17 @@ import json
 import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "Tests/EndToEnd"))
-from harness import MAUD, Node, wait_until  # noqa: E402
+from measuring import KIB, MAUD, Node, free_port, processor_seconds, smaps, wait_until
 
 FILES = 1000
 CONNECTIONS = 8
 SERVER_CORE, CLIENT_CORE = "0", "1"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def fill(directory):
@@ -82,12 +72,6 @@ def load(port, path, seconds):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
 
 
-def processor_seconds(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def measured_load(pid, port, path, seconds):
     """(requests per second, processor microseconds a request)"""
     before = processor_seconds(pid)
@@ -108,13 +92,9 @@ def compare(name, ours, theirs, seconds, rounds):
 
 
 def memory(pid):
-    values = {}
-    with open(f"/proc/{pid}/smaps_rollup") as f:
-        for line in f:
-            fields = line.split()
-            if fields[0] in ("Pss:", "Private_Dirty:"):
-                values[fields[0][:-1]] = int(fields[1])
-    return values
+    """KiB, at this moment."""
+    found = smaps(pid)
+    return {name: found[name] // KIB for name in ("Pss", "Private_Dirty")}
 
 
 def memory_over(pid, port, path, requests):

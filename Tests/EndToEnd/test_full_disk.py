@@ -1,4 +1,5 @@
 """A disk without room: nothing half-written, nothing lost, and the node goes on when there is room again."""
+import contextlib
 import json
 import os
 import subprocess
@@ -7,12 +8,21 @@ from conftest import needs_mount
 from harness import SIMULATOR, one_sentence, snapshot, wait_until
 
 
-@needs_mount
-def test_a_full_disk_leaves_no_empty_directories(make_node, gnupg, tmp_path):
+@contextlib.contextmanager
+def small_disk(tmp_path, size):
+    """The directory `disk`: a file system of that size."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", disk], check=True)
     try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk])
+
+
+@needs_mount
+def test_a_full_disk_leaves_no_empty_directories(make_node, gnupg, tmp_path):
+    with small_disk(tmp_path, "64k") as disk:
         node = make_node("disk/node")
         filler = disk / "filler"
         fill = lambda: filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
@@ -28,17 +38,12 @@ def test_a_full_disk_leaves_no_empty_directories(make_node, gnupg, tmp_path):
         before = snapshot(node)
         one_sentence(node.command("friend add", "--group", "viewers", key, check=False), "inputOutput")
         assert snapshot(node) == before and not (node.root / ".mau/viewers").exists()
-    finally:
-        subprocess.run(["umount", "-l", disk])
 
 
 @needs_mount
 def test_a_full_disk(make_node, gnupg, tmp_path):
     """Half-written files are removed, what was there stays, readings give way, and the node lives on."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", disk], check=True)
-    try:
+    with small_disk(tmp_path, "512k") as disk:
         node = make_node("disk/node")
         node.init()
         gnupg.import_key(node.public_key())
@@ -66,5 +71,3 @@ def test_a_full_disk(make_node, gnupg, tmp_path):
         assert node.stop() == 0
         for path in node.own.glob("*.pgp"):
             gnupg.open(path.read_bytes())
-    finally:
-        subprocess.run(["umount", "-l", disk])

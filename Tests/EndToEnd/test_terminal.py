@@ -51,12 +51,17 @@ class Terminal:
         return os.waitstatus_to_exitcode(status), self.text
 
 
-def test_a_passphrase_that_is_typed(make_node):
+def init(make_node, first, second):
+    """`maud init` with a new passphrase typed twice: the node, the exit code, what the terminal shows."""
     node = make_node()
     terminal = Terminal(node, "init", "--name", "x")
-    terminal.answer("New passphrase: ", b"typed\n")
-    terminal.answer("Once more: ", b"typed\n")
-    code, text = terminal.wait()
+    terminal.answer("New passphrase: ", first + b"\n")
+    terminal.answer("Once more: ", second + b"\n")
+    return node, *terminal.wait()
+
+
+def test_a_passphrase_that_is_typed(make_node):
+    node, code, text = init(make_node, b"typed", b"typed")
     assert code == 0 and "typed" not in text
     node.write_passphrase("typed")
     fingerprint = node.command("fingerprint").stdout.decode().strip()
@@ -64,11 +69,7 @@ def test_a_passphrase_that_is_typed(make_node):
 
 
 def test_a_new_passphrase_that_is_typed_differently(make_node):
-    node = make_node()
-    terminal = Terminal(node, "init", "--name", "x")
-    terminal.answer("New passphrase: ", b"one\n")
-    terminal.answer("Once more: ", b"two\n")
-    code, text = terminal.wait()
+    node, code, text = init(make_node, b"one", b"two")
     assert code == 65 and "differ" in text and list(node.root.iterdir()) == []
 
 
