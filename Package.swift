@@ -11,9 +11,9 @@ let swift: [SwiftSetting] = [
 // Only debug builds carry the hook through which tests make system calls fail.
 let c: [CSetting] = [.define("MAUD_FAULTS", .when(configuration: .debug))]
 
-// Embedded Swift does not autolink, so libraries are named here. libsodium and libjansson are linked
+// Embedded Swift does not autolink, so libraries are named here. libsodium, libjansson and libnghttp2 are linked
 // statically; everything that Debian's security team patches as a shared library stays shared.
-let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
+let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", ":libnghttp2.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
 
 /// A library target with its tests beside it; imports point down only (see docs/architecture.md).
 func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, link: [LinkerSetting] = []) -> [Target] {
@@ -35,6 +35,7 @@ let package = Package(
         ]),
         .target(name: "CMbedTLS", dependencies: ["MbedTLS", "CLinux", "CSodium"]), // TLS as functions that Swift can import
         .systemLibrary(name: "CSodium"),
+        .systemLibrary(name: "CNghttp2"),
         .systemLibrary(name: "CGPGME"),
         .systemLibrary(name: "CJansson"),
         .systemLibrary(name: "CSystemd"),
@@ -56,7 +57,7 @@ let package = Package(
     + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
-    + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
+    + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
     + layer("Node", ["TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )

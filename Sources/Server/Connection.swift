@@ -1,9 +1,10 @@
 import HTTP
 import Streams
 import System
+import TLS
 
-/// One connection: waits for a head, answers it, sends, and so on in order, whatever its stream is.
-final class Connection: StreamOwner {
+/// One HTTP/1.1 connection: waits for a head, answers it, sends, and so on in order, whatever its stream is.
+final class Connection: Responder, ServedConnection {
     enum State {
         /// Between requests, with nothing received of the next.
         case idle
@@ -16,12 +17,11 @@ final class Connection: StreamOwner {
         case closed
     }
 
-    let stream: any Stream
-    unowned(unsafe) let server: Server
     /// Answered 503 at once, because all places are taken.
     let isRefused: Bool
     /// The peer was a friend when it came. What it sees is looked up at each request.
     let isFriend: Bool
+    private let speaking: ApplicationProtocol
     private(set) var state = State.idle
     /// Nanoseconds since boot: when the state began, or of the last progress when sending.
     private(set) var since: Int64
@@ -30,18 +30,15 @@ final class Connection: StreamOwner {
     private var pending: [UInt8] = []
     private var scanner = HeadScanner()
     private var transmission: Transmission?
-    private var closesAfterResponse = false
-    /// The request being answered: HEAD, and an HTTP/1.0 request that asks to keep the connection.
-    private(set) var isHead = false
-    private(set) var saysKeepAlive = false
     private var drained = 0
 
-    init(_ stream: any Stream, server: Server, isRefused: Bool, isFriend: Bool) {
-        self.stream = stream
-        self.server = server
+    /// - Parameter speaking: the peer may speak HTTP/2 when it is refused.
+    init(_ stream: any Stream, server: Server, isRefused: Bool, isFriend: Bool, speaking: ApplicationProtocol = .http1) {
+        self.speaking = speaking
         self.isRefused = isRefused
         self.isFriend = isFriend
         since = server.now
+        super.init(stream, server)
     }
 
     /// Whether it may be closed to make room: nothing of a request or of a response would be lost.
@@ -50,8 +47,12 @@ final class Connection: StreamOwner {
     /// Octets of requests that wait in memory.
     var keptOctets: Int { pending.capacity }
 
-    /// The listing that is being sent.
-    var listing: Listing? { transmission?.body.listing }
+    var outdatedListing: Listing? {
+        guard let listing = transmission?.body.listing, !listing.isCurrent else { return nil }
+        return listing
+    }
+
+    func giveUp(_ listing: Listing) { close() }
 
     /// When something must have happened, in nanoseconds since boot.
     var deadline: Int64 {
@@ -68,7 +69,10 @@ final class Connection: StreamOwner {
     func start() {
         stream.owner = self
         enter(.idle)
-        if isRefused { refuse(.serviceUnavailable) }
+        guard isRefused else { return }
+        if speaking == .http1 { return refuse(.serviceUnavailable) }
+        closesAfterResponse = true
+        HTTP2Library.noPlace.withUnsafeBytes { send($0, Body()) }
     }
 
     func streamIsReady() {
@@ -98,7 +102,7 @@ final class Connection: StreamOwner {
     }
 
     /// Ends the connection at once.
-    func close() {
+    override func close() {
         guard state != .closed else { return }
         state = .closed
         transmission = nil
@@ -181,11 +185,8 @@ final class Connection: StreamOwner {
 
     // MARK: Sending
 
-    /// Whether the connection closes after the present response.
-    var closes: Bool { closesAfterResponse }
-
     /// Sends `octets` and then `body`. What the stream does not take now is kept: of the octets a copy, of the body only where it goes on.
-    func send(_ octets: UnsafeRawBufferPointer, _ body: consuming Body) {
+    override func send(_ octets: UnsafeRawBufferPointer, _ body: consuming Body) {
         var sent = 0
         if body.isEmpty {
             // Nearly every response goes out whole, without a trace of it in memory.

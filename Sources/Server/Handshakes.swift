@@ -65,7 +65,7 @@ public final class Handshakes {
         counters.completed += 1
         if stream.isResumed { counters.resumed += 1 }
         if stream.peerFingerprint != nil { counters.identified += 1 }
-        server.accept(stream)
+        server.accept(stream, speaking: stream.applicationProtocol ?? .http1)
     }
 
     private func failed(_ stream: TLSStream, _ error: TLSError) {
