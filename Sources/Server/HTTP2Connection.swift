@@ -163,9 +163,9 @@ final class HTTP2Connection: ServedConnection {
     /// libnghttp2 goes no further: what a peer gets wrong otherwise it answers by itself.
     private func refuse(_ error: Int32) {
         switch error {
-        case NGHTTP2_ERR_FLOODED.rawValue: terminate(NGHTTP2_ENHANCE_YOUR_CALM)
         case NGHTTP2_ERR_BAD_CLIENT_MAGIC.rawValue: terminate(NGHTTP2_PROTOCOL_ERROR)
-        default: isBroken = true // no memory
+        case NGHTTP2_ERR_NOMEM.rawValue, NGHTTP2_ERR_CALLBACK_FAILURE.rawValue: isBroken = true
+        default: terminate(NGHTTP2_ENHANCE_YOUR_CALM) // too many acknowledgements, settings or continuations
         }
     }
 
@@ -284,13 +284,16 @@ final class HTTP2Connection: ServedConnection {
         if !unsent.isEmpty {
             var octets: [UInt8] = []
             swap(&octets, &unsent)
-            guard octets.withUnsafeBytes({ send($0) }) else { return }
+            let before = server.counters.octetsSent
+            let isSent = octets.withUnsafeBytes { send($0) }
+            if server.counters.octetsSent > before { since = server.now }
+            guard isSent else { return }
         }
         var turn = Bounds.http2Turn
         while !isBroken {
             let count = fill()
             if count == 0 || isBroken { break }
-            guard send(made(count)) else { return }
+            guard send(made(count)) else { return since = server.now }
             turn -= count
             if turn <= 0 { return stream.wait(for: .sending) }
         }
@@ -307,7 +310,6 @@ final class HTTP2Connection: ServedConnection {
             switch stream.send(UnsafeRawBufferPointer(rebasing: octets[sent...]), more: false) {
             case .octets(let count):
                 sent += count
-                since = server.now
                 server.counters.octetsSent += UInt64(count)
             case .blocked:
                 unsent = Array(octets[sent...])
