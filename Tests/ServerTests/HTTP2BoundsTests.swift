@@ -43,7 +43,7 @@ import Testing
         var start = 0
         while start + 9 <= octets.count {
             let end = start + 9 + Int(octets[start]) << 16 + Int(octets[start + 1]) << 8 + Int(octets[start + 2])
-            let code = octets[..<end].dropFirst(start + 13).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+            let code = octets[..<end].dropFirst(start + (octets[start + 3] == 3 ? 9 : 13)).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
             frames.append((octets[start + 3], code))
             start = end
         }
