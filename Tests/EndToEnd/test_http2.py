@@ -1,14 +1,12 @@
 """HTTP/2 over TLS (docs/http.md, section 7): curl, that is libnghttp2, and raw frames are the other end."""
 import json
-import re
-import time
 
 import pytest
 
 from harness import PATIENCE, wait_until
-from http2_client import (ACK, CANCEL, CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
+from http2_client import (CANCEL, CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS,
                           WINDOW_UPDATE, Connection, frame, head)
-from tls_client import client_context, connect, pem, quiet  # noqa: F401
+from tls_client import pem, quiet  # noqa: F401
 
 
 def floods(node):
@@ -41,16 +39,16 @@ def test_http1_for_who_asks_for_it(quiet):
 
 
 def test_many_at_once_on_one_connection(quiet, tmp_path):
-    """More than may run at once: curl waits for places."""
+    """As many as may run at once: beyond it curl opens connections, more at once than one address may have handshakes."""
     wanted = ["large.bin.pgp", "small.bin.pgp"] * 30
     words = [word for number, name in enumerate(wanted) for word in ("-o", tmp_path / f"{number}", quiet.secure_url(f"/{name}"))]
     before = quiet.status()["server"]["connections"]
-    seen = quiet.curl("-k", "--http2", "--parallel", "--parallel-max", "60", "--fail", "-w", "%{http_version} ", *words).stdout
+    seen = quiet.curl("-k", "--http2", "--parallel", "--parallel-max", "16", "--fail", "-w", "%{http_version} ", *words).stdout
     assert seen.split() == [b"2"] * 60
+    assert quiet.status()["server"]["connections"] - before == 1
     large, small = quiet.fetch("large.bin.pgp"), quiet.fetch("small.bin.pgp")
     for number, name in enumerate(wanted):
         assert (tmp_path / f"{number}").read_bytes() == (large if name.startswith("large") else small)
-    assert quiet.status()["server"]["connections"] - before <= 10
 
 
 def test_a_friend_removed_while_connected(quiet, tmp_path):
@@ -120,7 +118,6 @@ def test_thirty_two_connections_take_at_most_a_mebibyte(quiet):
     for connection in connections:
         assert len(connection.body(connection.request("/small.bin.pgp"))) > 1000
     used = quiet.status()["memory"]["privateDirtyKiB"] - before
-    print(f"32 connections: {used} KiB")
     assert used <= 1024
     for connection in connections:
         connection.socket.close()
