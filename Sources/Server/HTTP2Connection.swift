@@ -178,7 +178,7 @@ final class HTTP2Connection: ServedConnection {
         var taken = RequestFields()
         swap(&taken, &fields)
         fieldsSince = nil
-        let exchange = HTTP2Exchange(id, self, hasContent: !endsHere)
+        let exchange = HTTP2Exchange(id, self)
         exchange.isHead = taken.isHead
         exchanges.append(exchange)
         taken.octets.withUnsafeBytes { octets in
@@ -223,9 +223,19 @@ final class HTTP2Connection: ServedConnection {
         if nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), exchange.id, code.rawValue) != 0 { isBroken = true }
     }
 
-    /// A peer that still sends content is told that nobody wants it (RFC 9113, section 8.1).
+    /// A peer that goes on sending content behind the answer is told that nobody wants it (RFC 9113, section 8.1). A little of it is let
+    /// through: there are clients that take this for an error of the answer.
+    func contentCame(_ id: Int32, _ count: Int) {
+        guard let exchange = exchanges.first(where: { $0.id == id }) else { return }
+        exchange.contentCount += count
+        if exchange.isSent, exchange.contentCount > Bounds.http2Window { reset(exchange, NGHTTP2_NO_ERROR) }
+    }
+
     func responseIsSent(_ id: Int32) {
-        if let exchange = exchanges.first(where: { $0.id == id }), exchange.hasContent { reset(exchange, NGHTTP2_NO_ERROR) }
+        guard let exchange = exchanges.first(where: { $0.id == id }) else { return }
+        exchange.isSent = true
+        exchange.since = server.now
+        contentCame(id, 0)
     }
 
     var outdatedListing: Listing? {

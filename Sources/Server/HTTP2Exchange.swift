@@ -7,8 +7,10 @@ import System
 final class HTTP2Exchange: Responder {
     let id: Int32
     unowned(unsafe) let connection: HTTP2Connection
-    /// Content follows the request that nobody reads.
-    let hasContent: Bool
+    /// Octets of content that came and that nobody reads.
+    var contentCount = 0
+    /// The answer is sent to its end.
+    var isSent = false
     /// Nanoseconds since boot of the last progress.
     var since: Int64
     /// Octets before the body: the text of an error, an opening bracket.
@@ -16,10 +18,9 @@ final class HTTP2Exchange: Responder {
     private var sent = 0
     private(set) var body = Body()
 
-    init(_ id: Int32, _ connection: HTTP2Connection, hasContent: Bool) {
+    init(_ id: Int32, _ connection: HTTP2Connection) {
         self.id = id
         self.connection = connection
-        self.hasContent = hasContent
         since = connection.server.now
         super.init(connection.stream, connection.server)
     }

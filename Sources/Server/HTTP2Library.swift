@@ -100,6 +100,10 @@ final class HTTP2Library {
             }
             return 0
         }
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, _, count, owner in
+            connection(owner)?.contentCame(id, count)
+            return 0
+        }
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, _, _, owner in
             connection(owner)?.nuisance()
             return 0
