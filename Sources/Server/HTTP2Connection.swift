@@ -9,28 +9,28 @@ import System
 /// Octets of responses are made when the stream takes them, one TLS record at a time in the server's shared buffer. Only what the stream
 /// did not take stays in memory, at most that much.
 final class HTTP2Connection: ServedConnection {
-    private enum State { case open, draining, closed }
+    enum State { case open, draining, closed }
 
     let stream: any Streams.Stream
     unowned(unsafe) let server: Server
     let isFriend: Bool
     var isRefused: Bool { false }
-    private(set) var since: Int64
+    var since: Int64
     /// The request whose fields are arriving: one at a time, as they must come in a row (RFC 9113, section 6.10).
     var fields = RequestFields()
     private var fieldsSince: Int64?
-    private var state = State.open
-    private var session: OpaquePointer?
+    var state = State.open
+    var session: OpaquePointer?
     private let memory = UnsafeMutablePointer<maud_bounded>.allocate(capacity: 1)
-    private var exchanges: [HTTP2Exchange] = []
+    var exchanges: [HTTP2Exchange] = []
     /// What was made and not taken by the stream.
-    private var unsent: [UInt8] = []
+    var unsent: [UInt8] = []
     /// Octets made in the shared buffer.
-    private var filled = 0
+    var filled = 0
     /// libnghttp2 is at work: it must not be called back into, nor freed.
-    private var isInside = false
-    private var isBroken = false
-    private var peerHasEnded = false
+    var isInside = false
+    var isBroken = false
+    var peerHasEnded = false
     private var drained = 0
     /// Frames that bring nobody on: how many more are borne now, and since when they grow again.
     private var patience = Bounds.http2Nuisances
@@ -134,7 +134,7 @@ final class HTTP2Connection: ServedConnection {
 
     private func terminate(_ code: nghttp2_error_code) { if nghttp2_session_terminate_session(session, code.rawValue) != 0 { isBroken = true } }
 
-    private func drain() {
+    func drain() {
         while drained < Bounds.drainOctets {
             switch stream.receive(into: server.input) {
             case .octets(let count): drained += count
@@ -207,140 +207,5 @@ final class HTTP2Connection: ServedConnection {
         exchanges[index].release()
         exchanges.remove(at: index)
         since = server.now
-    }
-
-    // MARK: Sending
-
-    /// Queues a response. libnghttp2 copies the fields.
-    func submit(_ exchange: HTTP2Exchange, _ fields: UnsafeMutableBufferPointer<nghttp2_nv>, _ hasBody: Bool) {
-        var body = nghttp2_data_provider(source: nghttp2_data_source(ptr: Unmanaged.passUnretained(exchange).toOpaque()), read_callback: HTTP2Library.measure)
-        let result = hasBody ? nghttp2_submit_response(session, exchange.id, fields.baseAddress, fields.count, &body)
-            : nghttp2_submit_response(session, exchange.id, fields.baseAddress, fields.count, nil)
-        if result != 0 { isBroken = true }
-    }
-
-    func reset(_ exchange: HTTP2Exchange, _ code: nghttp2_error_code) {
-        if nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), exchange.id, code.rawValue) != 0 { isBroken = true }
-    }
-
-    /// A peer that goes on sending content behind the answer is told that nobody wants it (RFC 9113, section 8.1). A little of it is let
-    /// through: there are clients that take this for an error of the answer.
-    func contentCame(_ id: Int32, _ count: Int) {
-        guard let exchange = exchanges.first(where: { $0.id == id }) else { return }
-        exchange.contentCount += count
-        if exchange.isSent, exchange.contentCount > Bounds.http2Window { reset(exchange, NGHTTP2_NO_ERROR) }
-    }
-
-    func responseIsSent(_ id: Int32) {
-        guard let exchange = exchanges.first(where: { $0.id == id }) else { return }
-        exchange.isSent = true
-        exchange.since = server.now
-        contentCame(id, 0)
-    }
-
-    var outdatedListing: Listing? {
-        var oldest: Listing?
-        for exchange in exchanges {
-            if let listing = exchange.body.listing, !listing.isCurrent, listing.created < oldest?.created ?? .max { oldest = listing }
-        }
-        return oldest
-    }
-
-    func giveUp(_ listing: Listing) {
-        for exchange in exchanges where exchange.body.listing === listing {
-            exchange.release()
-            reset(exchange, NGHTTP2_INTERNAL_ERROR)
-        }
-        // The shared buffer is in use: it goes out when the stream is ready.
-        stream.wait(for: .sending)
-    }
-
-    /// Octets of a body for which the next frame has room.
-    var room: Int { Bounds.http2Output - filled - 9 }
-
-    /// Puts a DATA frame behind what is made already: its header, of 9 octets, and the next octets of the body.
-    func write(_ header: UnsafePointer<UInt8>, _ count: Int, of exchange: HTTP2Exchange) -> Bool {
-        let end = filled + 9 + count
-        guard end <= server.output.count else { return false }
-        UnsafeMutableRawBufferPointer(rebasing: server.output[filled...]).copyMemory(from: UnsafeRawBufferPointer(start: header, count: 9))
-        guard exchange.read(into: UnsafeMutableRawBufferPointer(rebasing: server.output[filled + 9..<end])) else { return false }
-        exchange.since = server.now
-        filled = end
-        return true
-    }
-
-    private func made(_ count: Int) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: server.output[0..<count]) }
-
-    /// Makes frames in the shared buffer; returns how many octets.
-    private func fill() -> Int {
-        filled = 0
-        isInside = true
-        while room > 0 {
-            var octets: UnsafePointer<UInt8>?
-            let count = nghttp2_session_mem_send(session, &octets)
-            // No frame but DATA is as long as a head; it could not be given back.
-            if count < 0 || count > server.output.count - filled { isBroken = true }
-            guard count > 0, !isBroken else { break }
-            UnsafeMutableRawBufferPointer(rebasing: server.output[filled...]).copyMemory(from: UnsafeRawBufferPointer(start: octets, count: count))
-            filled += count
-        }
-        isInside = false
-        return filled
-    }
-
-    /// Sends as much as there is and the stream takes, or until the turn is over.
-    private func flush() {
-        guard state == .open else { return }
-        if !unsent.isEmpty {
-            var octets: [UInt8] = []
-            swap(&octets, &unsent)
-            let before = server.counters.octetsSent
-            let isSent = octets.withUnsafeBytes { send($0) }
-            if server.counters.octetsSent > before { since = server.now }
-            guard isSent else { return }
-        }
-        var turn = Bounds.http2Turn
-        while !isBroken {
-            let count = fill()
-            if count == 0 || isBroken { break }
-            guard send(made(count)) else { return since = server.now }
-            turn -= count
-            if turn <= 0 { return stream.wait(for: .sending) }
-        }
-        if isBroken { return close() }
-        if nghttp2_session_want_read(session) == 0, nghttp2_session_want_write(session) == 0 { return end() }
-        if peerHasEnded { return close() }
-        stream.wait(for: .receiving)
-    }
-
-    /// Sends these octets, or keeps what the stream does not take and returns false.
-    private func send(_ octets: UnsafeRawBufferPointer) -> Bool {
-        var sent = 0
-        while sent < octets.count {
-            switch stream.send(UnsafeRawBufferPointer(rebasing: octets[sent...]), more: false) {
-            case .octets(let count):
-                sent += count
-                server.counters.octetsSent += UInt64(count)
-            case .blocked:
-                unsent = Array(octets[sent...])
-                stream.wait(for: .sending)
-                return false
-            case .ended, .failed:
-                isBroken = true
-                close()
-                return false
-            }
-        }
-        return true
-    }
-
-    /// The last octet is sent: what still arrives is dropped, so that closing does not destroy it on its way.
-    private func end() {
-        state = .draining
-        since = server.now
-        exchanges = []
-        stream.finishSending()
-        stream.wait(for: .receiving)
-        drain()
     }
 }
