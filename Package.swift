@@ -11,9 +11,9 @@ let swift: [SwiftSetting] = [
 // Only debug builds carry the hook through which tests make system calls fail.
 let c: [CSetting] = [.define("MAUD_FAULTS", .when(configuration: .debug))]
 
-// Embedded Swift does not autolink, so libraries are named here. libsodium and libjansson are linked
+// Embedded Swift does not autolink, so libraries are named here. libsodium, libjansson and libnghttp2 are linked
 // statically; everything that Debian's security team patches as a shared library stays shared.
-let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
+let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", ":libnghttp2.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
 
 /// A library target with its tests beside it; imports point down only (see docs/architecture.md).
 func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, link: [LinkerSetting] = []) -> [Target] {
@@ -36,6 +36,7 @@ let package = Package(
         .target(name: "CMbedTLS", dependencies: ["MbedTLS", "CLinux", "CSodium"]), // TLS as functions that Swift can import
         .target(name: "CAvahi"), // the Avahi daemon over sd-bus
         .systemLibrary(name: "CSodium"),
+        .systemLibrary(name: "CNghttp2"),
         .systemLibrary(name: "CGPGME"),
         .systemLibrary(name: "CJansson"),
         .systemLibrary(name: "CSystemd"),
@@ -61,7 +62,7 @@ let package = Package(
     + layer("Peer", ["HTTP", "TLS", "Streams", "Content", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Discovery", ["CAvahi", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Server", ["HTTP", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
+    + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
     + layer("Node", ["Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
 )
@@ -78,6 +79,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("CommandFuzz", ["Commands", "OpenPGP"]),
+        fuzz("HTTP2Fuzz", ["Server", "Content", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("NameFuzz", ["Content", "OpenPGP", "Readings", "System"]),
     ]
 }

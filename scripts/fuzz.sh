@@ -23,6 +23,14 @@ for target in "$@"; do
       cp vocab/examples/command.json "$seeds/command"
       printf '\301\015\003\001\002\003\004\005\006\007\010\022\000\001\001\322\004\001\002\003\004' > "$seeds/file" ;;
     MessageFuzz) find Tests/Fixtures -name '*.pgp' -size -8k | while read -r file; do cp "$file" "$seeds/$(tr / - <<< "$file")"; done ;;
+    HTTP2Fuzz)
+      # SETTINGS, then two requests (HPACK without a table), PING and WINDOW_UPDATE.
+      python3 -c 'import sys
+def frame(kind, flags, stream, octets): return len(octets).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + octets
+def head(path): return b"\x82\x87\x04" + bytes([len(path)]) + path + b"\x41\x01x"
+base = b"/p2p/a62fd4d43e3fc83ec3bedef69c780921444be7d5"
+sys.stdout.buffer.write(b"\x20" + frame(4, 0, 0, b"") + frame(1, 5, 1, head(base)) + frame(1, 5, 3, head(base + b"/a.pgp")) + frame(6, 0, 0, bytes(8))
+  + frame(8, 0, 3, b"\0\0\xff\xff") + frame(3, 0, 3, bytes(4)))' > "$seeds/requests" ;;
     NameFuzz) printf 'r-a-000000000001.json.pgp' > "$seeds/batch"; printf -- '-12.5e3' > "$seeds/decimal" ;;
     TLSFuzz)
       for file in Tests/Fixtures/certs/*.der; do { printf '\0'; cat "$file"; } > "$seeds/${file##*/}"; done

@@ -42,7 +42,7 @@ static int configure(maud_tls *tls, mbedtls_ssl_config *config, int endpoint, co
 }
 
 maud_tls *maud_tls_create(const maud_signing_key *key, const uint8_t *certificate, size_t count, const char *const *protocols,
-                          struct maud_tls_carrier carrier) {
+                          const char *const *client_protocols, struct maud_tls_carrier carrier) {
   if (psa_crypto_init() != PSA_SUCCESS) return NULL;
   maud_tls *tls = calloc(1, sizeof *tls);
   if (!tls) return NULL;
@@ -58,7 +58,7 @@ maud_tls *maud_tls_create(const maud_signing_key *key, const uint8_t *certificat
     good = maud_certificate_fingerprint(&tls->certificate, theirs) == 0 && memcmp(ours, theirs, sizeof ours) == 0;
   }
   tls->own = tls->certificate.pk; /* the same public key at an address of ours; the certificate frees it */
-  good = good && configure(tls, &tls->server, MBEDTLS_SSL_IS_SERVER, protocols) == 0 && configure(tls, &tls->client, MBEDTLS_SSL_IS_CLIENT, protocols) == 0;
+  good = good && configure(tls, &tls->server, MBEDTLS_SSL_IS_SERVER, protocols) == 0 && configure(tls, &tls->client, MBEDTLS_SSL_IS_CLIENT, client_protocols) == 0;
   if (good) return tls;
   maud_tls_free(tls);
   return NULL;

@@ -61,7 +61,7 @@ struct FieldParser {
         if closes { head.keepsAlive = false } else if asksKeepAlive { head.keepsAlive = true }
     }
 
-    private mutating func host(_ value: UnsafeRawBufferPointer) throws(RequestDefect) {
+    mutating func host(_ value: UnsafeRawBufferPointer) throws(RequestDefect) {
         hosts += 1
         if hosts > 1 { throw .badHost }
         for octet in value where !Characters.isAuthority(octet) { throw .badHost }

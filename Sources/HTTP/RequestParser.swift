@@ -23,7 +23,7 @@ extension RequestHead {
     }
 
     /// The position of the CR LF that ends the line from `start` on.
-    private static func lineEnd(_ buffer: UnsafeRawBufferPointer, _ start: Int) -> Int? {
+    static func lineEnd(_ buffer: UnsafeRawBufferPointer, _ start: Int) -> Int? {
         var position = start
         while position + 1 < buffer.count {
             if buffer[position] == 0x0D { return buffer[position + 1] == 0x0A ? position : nil }
@@ -47,7 +47,7 @@ extension RequestHead {
         try parseTarget(buffer, targetStart, position, isConnect: isConnect)
     }
 
-    private static func method(_ name: UnsafeRawBufferPointer) -> Method {
+    static func method(_ name: UnsafeRawBufferPointer) -> Method {
         // Methods are case-sensitive: "get" is not GET (RFC 9110, section 9.1).
         for octet in name where octet < 0x41 || octet > 0x5A { return .unknown }
         if name.equalsIgnoringCase("get") { return .get }
@@ -68,7 +68,7 @@ extension RequestHead {
     }
 
     /// The four forms of RFC 9112, section 3.2.
-    private mutating func parseTarget(_ buffer: UnsafeRawBufferPointer, _ start: Int, _ end: Int, isConnect: Bool) throws(RequestDefect) {
+    mutating func parseTarget(_ buffer: UnsafeRawBufferPointer, _ start: Int, _ end: Int, isConnect: Bool) throws(RequestDefect) {
         let target = buffer.part(start, end)
         if isConnect { return try RequestHead.checkAuthority(target) }
         if target.count == 1, target[0] == 0x2A { return } // asterisk form: no path, so it names nothing here

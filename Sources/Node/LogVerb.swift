@@ -59,7 +59,7 @@ private struct LogReader {
     /// What the node itself removed is not missing.
     private mutating func readCheckpoint() throws(CommandError) {
         let name = LogCheckpointDocument.fileName.text
-        guard let status = try? Files.status(directory + "/" + name), status != nil, let (content, _) = try open(name) else { return }
+        guard (try? Files.status(directory + "/" + name)) != nil, let (content, _) = try open(name) else { return }
         do throws(JSONError) {
             let top = try JSONDocument(content, limit: Bounds.documentSize).top.object()
             let through = try top.required("removedThrough").integer(1...999_999_999_999)

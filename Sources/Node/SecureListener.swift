@@ -23,7 +23,7 @@ final class SecureListener {
             return nil
         }
         do throws(SystemError) {
-            context = try TLSContext(key: key, protocols: [.http1], loop: loop)
+            context = try TLSContext(key: key, protocols: [.http2, .http1], loop: loop)
         } catch { throw CommandError("cannot prepare TLS", error) }
         handshakes = Handshakes(context: context, server: server, loop: loop)
         listener = try address.listen(server: server, handshakes: handshakes, loop: loop)

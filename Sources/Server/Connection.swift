@@ -1,9 +1,10 @@
 import HTTP
 import Streams
 import System
+import TLS
 
-/// One connection: waits for a head, answers it, sends, and so on in order, whatever its stream is.
-final class Connection: StreamOwner {
+/// One HTTP/1.1 connection: waits for a head, answers it, sends, and so on in order, whatever its stream is.
+final class Connection: Responder, ServedConnection {
     enum State {
         /// Between requests, with nothing received of the next.
         case idle
@@ -20,12 +21,11 @@ final class Connection: StreamOwner {
         case closed
     }
 
-    let stream: any Stream
-    unowned(unsafe) let server: Server
     /// Answered 503 at once, because all places are taken.
     let isRefused: Bool
     /// The peer was a friend when it came. What it sees is looked up at each request.
     let isFriend: Bool
+    private let speaking: ApplicationProtocol
     private(set) var state = State.idle
     /// Nanoseconds since boot: when the state began, or of the last progress when sending.
     private(set) var since: Int64
@@ -34,20 +34,15 @@ final class Connection: StreamOwner {
     private var pending: [UInt8] = []
     private var scanner = HeadScanner()
     private var transmission: Transmission?
-    var closesAfterResponse = false
-    /// The content that is being received, or was.
-    var upload: Upload?
-    /// The request being answered: HEAD, and an HTTP/1.0 request that asks to keep the connection.
-    private(set) var isHead = false
-    private(set) var saysKeepAlive = false
     private var drained = 0
 
-    init(_ stream: any Stream, server: Server, isRefused: Bool, isFriend: Bool) {
-        self.stream = stream
-        self.server = server
+    /// - Parameter speaking: the peer may speak HTTP/2 when it is refused.
+    init(_ stream: any Stream, server: Server, isRefused: Bool, isFriend: Bool, speaking: ApplicationProtocol = .http1) {
+        self.speaking = speaking
         self.isRefused = isRefused
         self.isFriend = isFriend
         since = server.now
+        super.init(stream, server)
     }
 
     /// Whether it may be closed to make room: nothing of a request or of a response would be lost.
@@ -56,8 +51,12 @@ final class Connection: StreamOwner {
     /// Octets of requests that wait in memory.
     var keptOctets: Int { pending.capacity }
 
-    /// The listing that is being sent.
-    var listing: Listing? { transmission?.body.listing }
+    var outdatedListing: Listing? {
+        guard let listing = transmission?.body.listing, !listing.isCurrent else { return nil }
+        return listing
+    }
+
+    func giveUp(_ listing: Listing) { close() }
 
     /// When something must have happened, in nanoseconds since boot.
     var deadline: Int64 {
@@ -75,7 +74,10 @@ final class Connection: StreamOwner {
     func start() {
         stream.owner = self
         enter(.idle)
-        if isRefused { refuse(.serviceUnavailable) }
+        guard isRefused else { return }
+        if speaking == .http1 { return refuse(.serviceUnavailable) }
+        closesAfterResponse = true
+        HTTP2Library.noPlace.withUnsafeBytes { send($0, Body()) }
     }
 
     func streamIsReady() {
@@ -107,7 +109,7 @@ final class Connection: StreamOwner {
     }
 
     /// Ends the connection at once.
-    func close() {
+    override func close() {
         guard state != .closed else { return }
         state = .closed
         transmission = nil
@@ -191,13 +193,30 @@ final class Connection: StreamOwner {
         if filled == start { if state != .idle || start > 0 { enter(.idle) } } else if state != .reading || start > 0 { enter(.reading) }
     }
 
+    override func expectContent(saysContinue: Bool) {
+        enter(.uploading)
+        guard saysContinue else { return }
+        // What does not fit a stream that has just been idle does not matter: clients send their content after a while all the same.
+        let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+        _ = stream.send(UnsafeRawBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount), more: false)
+    }
+
+    /// Answers, and goes on with what waits behind.
+    override func isJudged(_ upload: Upload, _ result: UploadResult) {
+        guard state == .judging else { return }
+        server.startTurn()
+        self.upload = nil
+        closesAfterResponse = !upload.keepsAlive
+        stream.wait(for: .receiving)
+        enter(.idle)
+        respond(to: upload, result)
+        if state == .idle { consume(restorePending()) }
+    }
+
     // MARK: Sending
 
-    /// Whether the connection closes after the present response.
-    var closes: Bool { closesAfterResponse }
-
     /// Sends `octets` and then `body`. What the stream does not take now is kept: of the octets a copy, of the body only where it goes on.
-    func send(_ octets: UnsafeRawBufferPointer, _ body: consuming Body) {
+    override func send(_ octets: UnsafeRawBufferPointer, _ body: consuming Body) {
         var sent = 0
         if body.isEmpty {
             // Nearly every response goes out whole, without a trace of it in memory.

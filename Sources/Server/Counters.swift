@@ -18,6 +18,8 @@ public struct Counters: Equatable, Sendable {
     public var evicted: UInt64 = 0
     /// Connections closed because a head or progress took too long; idle ones are not counted.
     public var timeouts: UInt64 = 0
+    /// HTTP/2 connections ended because of too many frames that bring nobody on.
+    public var floods: UInt64 = 0
     /// Times that accepting paused for want of descriptors.
     public var acceptPauses: UInt64 = 0
     /// Listings rendered, and responses given up because listings took too much memory.
@@ -51,6 +53,7 @@ public struct Counters: Equatable, Sendable {
         write("refused", refused, &writer)
         write("evicted", evicted, &writer)
         write("timeouts", timeouts, &writer)
+        write("floods", floods, &writer)
         write("acceptPauses", acceptPauses, &writer)
         write("listingsRendered", listingsRendered, &writer)
         write("listingsAborted", listingsAborted, &writer)

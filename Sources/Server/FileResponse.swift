@@ -4,7 +4,7 @@ import HTTP
 import System
 
 /// A file's present content, and its versions.
-extension Connection {
+extension Responder {
     func respond(withFileIn directory: Directory, _ route: Route, _ head: RequestHead, _ octets: UnsafeRawBufferPointer) {
         let name = UnsafeRawBufferPointer(rebasing: server.output[0..<route.nameCount])
         let entry: Entry?
@@ -63,7 +63,7 @@ extension Connection {
         head.end()
         var body = Body(), inlineCount = 0
         if isHead { count = 0 }
-        if count > 0, count <= Int64(Bounds.inlineBody) {
+        if count > 0, count <= Int64(inlineBody) {
             inlineCount = Int(count)
             let memory = UnsafeMutableRawBufferPointer(rebasing: server.output[head.count..<head.count + inlineCount])
             // The file was changed in place, which nobody who follows the convention does.

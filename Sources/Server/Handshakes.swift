@@ -71,7 +71,7 @@ public final class Handshakes {
             counters.identified += 1
             identified?(fingerprint)
         }
-        server.accept(stream)
+        server.accept(stream, speaking: stream.applicationProtocol ?? .http1)
     }
 
     private func failed(_ stream: TLSStream, _ error: TLSError) {

@@ -5,7 +5,7 @@ import OpenPGP
 import System
 
 /// A directory's listing, complete or a page of it.
-extension Connection {
+extension Responder {
     func respond(withListingOf directory: Directory, _ head: RequestHead, _ octets: UnsafeRawBufferPointer) {
         let query: ListingQuery
         do throws(PathSegments.Defect) { query = try ListingQuery(head.query.octets(of: octets)) } catch { return respond(.badRequest) }
@@ -26,7 +26,7 @@ extension Connection {
         var head = beginListing(listing.count)
         head.end()
         if isHead { return finish(head, Body()) }
-        if listing.count <= Int64(Bounds.inlineBody) {
+        if listing.count <= Int64(inlineBody) {
             guard read(listing, 0, Int(listing.count), at: head.count) else { return close() }
             return finish(head, inlineCount: Int(listing.count), Body())
         }
@@ -41,7 +41,7 @@ extension Connection {
         guard !head.overflowed else { return close() }
         if isHead { return finish(head, Body()) }
         server.output[head.count] = 0x5B
-        if slice.count + 2 > Int64(Bounds.inlineBody) {
+        if slice.count + 2 > Int64(inlineBody) {
             return finish(head, inlineCount: 1, Body(listing: listing, offset: slice.offset, count: slice.count, last: 0x5D))
         }
         guard read(listing, slice.offset, Int(slice.count), at: head.count + 1) else { return close() }

@@ -1,10 +1,46 @@
 import Content
 import HTTP
 import OpenPGP
+import Streams
 import System
 
+/// Where a request came from and its answer goes: an HTTP/1.1 connection, or a stream of an HTTP/2 connection. Which answer
+/// it gets is decided here for both.
+class Responder {
+    let stream: any Streams.Stream
+    unowned(unsafe) let server: Server
+    /// The request being answered is HEAD.
+    final var isHead = false
+    /// Whether the connection ends with the present response, and whether an HTTP/1.0 client must be told that it does not.
+    final var closesAfterResponse = false
+    final var saysKeepAlive = false
+    /// The content that is being received, or was and is being judged.
+    final var upload: Upload?
+
+    init(_ stream: any Streams.Stream, _ server: Server) {
+        self.stream = stream
+        self.server = server
+    }
+
+    /// The largest body that is put behind its head in the shared buffer.
+    var inlineBody: Int { Bounds.inlineBody }
+
+    /// Sends a head as HTTP/1.1 writes it, what stands behind it, and then `body`. `octets` lie in the shared buffer.
+    func send(_ octets: UnsafeRawBufferPointer, _ body: consuming Body) {}
+
+    /// The content of `upload` is to be received, and to be judged when all of it is there.
+    /// - Parameter saysContinue: the client waits to be told to send it.
+    func expectContent(saysContinue: Bool) {}
+
+    /// What was received is judged; also when nobody waits for the answer any more.
+    func isJudged(_ upload: Upload, _ result: UploadResult) {}
+
+    /// Ends it without an answer.
+    func close() {}
+}
+
 /// Which answer a request gets; the order of the checks is that of docs/http.md.
-extension Connection {
+extension Responder {
     /// Answers one request. `octets` begin with its head.
     func respond(to head: RequestHead, in octets: UnsafeRawBufferPointer) {
         guard head.method != .unknown else { return respond(.notImplemented) }
@@ -51,7 +87,7 @@ extension Connection {
     func beginHead(_ status: Status) -> ResponseHeadWriter {
         var head = ResponseHeadWriter(UnsafeMutableRawBufferPointer(rebasing: server.output[0..<Server.headCapacity]), status)
         if let date = server.currentDate { head.field("Date: ", date) }
-        if closes { head.field("Connection: close") } else if saysKeepAlive { head.field("Connection: keep-alive") }
+        if closesAfterResponse { head.field("Connection: close") } else if saysKeepAlive { head.field("Connection: keep-alive") }
         return head
     }
 

@@ -4,10 +4,11 @@ import HTTP
 import OpenPGP
 import Streams
 import System
+import TLS
 
 /// Serves the files of a Mau directory over any streams, within `Bounds`: docs/http.md says what it answers.
 ///
-/// One request path serves every carrier. No request starts a process, hashes, or reads a directory; an idle connection
+/// One request path serves every carrier and both versions of HTTP. No request starts a process, hashes, or reads a directory; an idle connection
 /// holds no buffer, because the two that there are belong to the server and are used by one connection at a time.
 public final class Server {
     /// What `maud status` reports.
@@ -22,6 +23,8 @@ public final class Server {
     let listings = ListingCache()
     /// Takes files that are PUT; nil: none are.
     public var receiver: (any FileReceiver)?
+    /// What HTTP/2 connections share; made with the first.
+    private(set) lazy var http2 = HTTP2Library()
     /// Requests are read into this and parsed in place.
     let input: UnsafeMutableRawBufferPointer
     /// Heads, and small bodies behind them, are made here.
@@ -30,7 +33,7 @@ public final class Server {
     private(set) var now: Int64 = 0
 
     private let loop: EventLoop
-    private var connections: [Connection] = []
+    private var connections: [any ServedConnection] = []
     private var timer: Timer?
     private var timerDeadline: Int64?
     private var ending: Timer?
@@ -96,7 +99,7 @@ public final class Server {
     /// Takes a stream on which requests will come. When all places are taken, of the server or of the stream's network, the
     /// longest idle connection among those makes room; when none is idle the stream gets 503 and is closed. Strangers never
     /// take the places that are kept for friends, nor a friend's connection.
-    public func accept(_ stream: any Stream) {
+    public func accept(_ stream: any Stream, speaking: ApplicationProtocol = .http1) {
         startTurn()
         counters.connections += 1
         let isFriend = viewer(of: stream).isFriend
@@ -111,7 +114,12 @@ public final class Server {
             note("connection-refused", counters.refused)
             guard connections.count(where: { $0.isRefused }) < Bounds.refusedConnections else { return stream.close() }
         }
-        let connection = Connection(stream, server: self, isRefused: isRefused, isFriend: isFriend)
+        if speaking == .http2, !isRefused { begin(HTTP2Connection(stream, server: self, isFriend: isFriend)) } else {
+            begin(Connection(stream, server: self, isRefused: isRefused, isFriend: isFriend, speaking: speaking))
+        }
+    }
+
+    private func begin(_ connection: any ServedConnection) {
         connections.append(connection)
         connection.start()
     }
@@ -126,7 +134,7 @@ public final class Server {
 
     /// Closes the connection that has been idle for longest; false when none is idle.
     func closeLongestIdle(in network: Network? = nil, ofStrangers: Bool = false) -> Bool {
-        var longest: Connection?
+        var longest: (any ServedConnection)?
         for connection in connections where connection.isIdle && (network == nil || connection.stream.network == network) && !(ofStrangers && connection.isFriend) {
             if connection.since < longest?.since ?? .max { longest = connection }
         }
@@ -137,21 +145,22 @@ public final class Server {
     }
 
     /// A connection has closed its stream.
-    func forget(_ connection: Connection) {
+    func forget(_ connection: any ServedConnection) {
         if let index = connections.firstIndex(where: { $0 === connection }) { connections.swapAt(index, connections.count - 1); connections.removeLast() }
     }
 
     /// Gives up the oldest response that is sent from an outdated listing; false when there is none.
     func abortSlowestListing() -> Bool {
-        var slowest: Connection?
+        var slowest: (any ServedConnection)?, oldest: Listing?
         for connection in connections {
-            guard let listing = connection.listing, !listing.isCurrent else { continue }
-            if listing.created < slowest?.listing?.created ?? .max { slowest = connection }
+            guard let listing = connection.outdatedListing, listing.created < oldest?.created ?? .max else { continue }
+            slowest = connection
+            oldest = listing
         }
-        guard let slowest else { return false }
+        guard let slowest, let oldest else { return false }
         counters.listingsAborted += 1
         note("listing-aborted", counters.listingsAborted)
-        slowest.close()
+        slowest.giveUp(oldest)
         return true
     }
 

@@ -28,7 +28,7 @@ final class Upload {
 }
 
 /// PUT of a file into a friend's directory, and challenges (docs/http.md, 2.7).
-extension Connection {
+extension Responder {
     /// Whether a file may be PUT there: into the directory of anybody but the node itself, whether there is one or not.
     func takesFiles(at route: Route) -> Bool {
         guard route.kind == .file, route.fingerprint != server.store.own, server.receiver != nil else { return false }
@@ -69,15 +69,44 @@ extension Connection {
         case .later(let seconds): respond(.tooManyRequests, retryAfter: seconds)
         case .place(let place):
             upload = Upload(head, directory: route.fingerprint, name: name, count: Int(length), place: place)
-            enter(.uploading)
-            // What does not fit a stream that has just been idle does not matter: clients send their content after a while all the same.
-            if head.expectsContinue, head.minorVersion > 0 {
-                let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
-                _ = stream.send(UnsafeRawBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount), more: false)
-            }
+            expectContent(saysContinue: head.expectsContinue && head.minorVersion > 0)
         }
     }
 
+    /// All of the content is there.
+    func judge(_ upload: Upload) {
+        guard let receiver = server.receiver else { return close() }
+        let file = upload.octets
+        upload.octets = []
+        receiver.receive(file, for: upload.directory, name: upload.name, place: upload.place) { [self] result in isJudged(upload, result) }
+    }
+
+    func respond(to upload: Upload, _ result: UploadResult) {
+        if upload.prefersRepresentation, let octets = result.representation, octets.count <= Bounds.inlineBody {
+            respond(result.status, with: octets)
+        } else if result.status == .created || result.status == .ok { respond(result.status, with: []) } else {
+            respond(result.status, retryAfter: result.retryAfter)
+        }
+    }
+
+    private func respond(_ status: Status, with representation: [UInt8]) {
+        server.counters.count(status)
+        var head = beginHead(status)
+        if !representation.isEmpty {
+            head.field("Content-Type: application/octet-stream")
+            head.field("Preference-Applied: return=representation")
+            head.field("Cache-Control: no-store")
+        }
+        head.contentLength(Int64(representation.count))
+        head.end()
+        guard !head.overflowed else { return close() }
+        UnsafeMutableRawBufferPointer(rebasing: server.output[head.count...]).copyBytes(from: representation)
+        finish(head, inlineCount: representation.count, Body())
+    }
+}
+
+/// The content of a PUT over HTTP/1.1.
+extension Connection {
     func receiveContent() {
         switch stream.receive(into: server.input) {
         case .octets(let count): takeContent(0, count)
@@ -96,42 +125,6 @@ extension Connection {
         keep(start + taken, end)
         stream.wait(for: .nothing)
         enter(.judging)
-        guard let receiver = server.receiver else { return close() }
-        let file = upload.octets
-        upload.octets = []
-        receiver.receive(file, for: upload.directory, name: upload.name, place: upload.place) { [self] result in
-            guard state == .judging else { return }
-            judged(upload, result)
-        }
-    }
-
-    /// Answers, and goes on with what waits behind.
-    private func judged(_ upload: Upload, _ result: UploadResult) {
-        server.startTurn()
-        self.upload = nil
-        closesAfterResponse = !upload.keepsAlive
-        stream.wait(for: .receiving)
-        enter(.idle)
-        if upload.prefersRepresentation, let octets = result.representation, octets.count <= Bounds.inlineBody {
-            respond(result.status, with: octets)
-        } else if result.status == .created || result.status == .ok { respond(result.status, with: []) } else {
-            respond(result.status, retryAfter: result.retryAfter)
-        }
-        if state == .idle { consume(restorePending()) }
-    }
-
-    private func respond(_ status: Status, with representation: [UInt8]) {
-        server.counters.count(status)
-        var head = beginHead(status)
-        if !representation.isEmpty {
-            head.field("Content-Type: application/octet-stream")
-            head.field("Preference-Applied: return=representation")
-            head.field("Cache-Control: no-store")
-        }
-        head.contentLength(Int64(representation.count))
-        head.end()
-        guard !head.overflowed else { return close() }
-        UnsafeMutableRawBufferPointer(rebasing: server.output[head.count...]).copyBytes(from: representation)
-        finish(head, inlineCount: representation.count, Body())
+        judge(upload)
     }
 }

@@ -73,6 +73,21 @@ public enum Bounds {
     /// Entries of one page of a listing.
     public static let listingPage = 1000
 
+    // HTTP/2
+    /// Requests of one connection that are answered at once: each may hold an open file.
+    public static let http2Streams = 16
+    /// Octets of content that a peer may send before it is asked for more.
+    public static let http2Window = 16 << 10
+    /// Octets that libnghttp2 may take for one connection. It starts with 22 KiB; 16 streams and full tables take as much again.
+    public static let http2Memory = 96 << 10
+    /// Frames that bring nobody on (PING, SETTINGS, PRIORITY, RST_STREAM, refused ones): so many at once, and so many more a second.
+    public static let http2Nuisances = 100
+    public static let http2NuisancesPerSecond = 20
+    /// Octets of all bodies of one connection that are sent before it listens again, and others get their turn.
+    public static let http2Turn = 256 << 10
+    /// Octets of frames that are made at a time: one TLS record.
+    public static let http2Output = 16 << 10
+
     // Syncer
     /// Entries of all pages of one listing: a directory holds at most `filesPerDirectory`, and some may be replaced meanwhile.
     public static let listedEntries = 2 * filesPerDirectory

@@ -11,6 +11,14 @@ public enum ApplicationProtocol: Equatable, Sendable {
     case http2
 
     var name: StaticString { self == .http2 ? "h2" : "http/1.1" }
+
+    /// The names as C wants them, nil behind the last.
+    static func names(_ protocols: [ApplicationProtocol]) -> UnsafeMutablePointer<UnsafePointer<CChar>?> {
+        let names = UnsafeMutablePointer<UnsafePointer<CChar>?>.allocate(capacity: protocols.count + 1)
+        for (index, one) in protocols.enumerated() { names[index] = UnsafeRawPointer(one.name.utf8Start).assumingMemoryBound(to: CChar.self) }
+        names[protocols.count] = nil
+        return names
+    }
 }
 
 /// What all TLS streams of an identity share: its certificate, the configuration, the ticket keys. It outlives its streams.
@@ -23,7 +31,7 @@ public final class TLSContext {
     let scratch: UnsafeMutableRawBufferPointer
     private let loop: EventLoop
     private let key: SigningKey
-    private let names: UnsafeMutablePointer<UnsafePointer<CChar>?>
+    private let names: UnsafeMutablePointer<UnsafePointer<CChar>?>, clientNames: UnsafeMutablePointer<UnsafePointer<CChar>?>
     /// Streams with octets that their carrier will not become ready for.
     private var waiting: [TLSStream] = []
     private var timer: Timer?
@@ -33,14 +41,15 @@ public final class TLSContext {
 
     /// - Parameters:
     ///   - key: filled in; it is used where it lies.
-    ///   - protocols: in the order of preference.
-    public init(key: SigningKey, protocols: [ApplicationProtocol], loop: EventLoop) throws(SystemError) {
+    ///   - protocols: what servers speak, in the order of preference.
+    ///   - clientProtocols: what clients offer.
+    public init(key: SigningKey, protocols: [ApplicationProtocol], clientProtocols: [ApplicationProtocol] = [.http1], loop: EventLoop) throws(SystemError) {
         guard let fingerprint = key.fingerprint, let certificate = Certificate.make(key) else { throw SystemError(code: ErrorNumber.invalid, call: "certificate") }
-        names = .allocate(capacity: protocols.count + 1)
-        for (index, one) in protocols.enumerated() { names[index] = UnsafeRawPointer(one.name.utf8Start).assumingMemoryBound(to: CChar.self) }
-        names[protocols.count] = nil
-        guard let handle = maud_tls_create(key.pointer, certificate, certificate.count, names, TLSStream.carrier) else {
+        names = ApplicationProtocol.names(protocols)
+        clientNames = ApplicationProtocol.names(clientProtocols)
+        guard let handle = maud_tls_create(key.pointer, certificate, certificate.count, names, clientNames, TLSStream.carrier) else {
             names.deallocate()
+            clientNames.deallocate()
             throw SystemError(code: ErrorNumber.noMemory, call: "mbedtls")
         }
         self.handle = handle
@@ -55,6 +64,7 @@ public final class TLSContext {
     deinit {
         maud_tls_free(handle)
         names.deallocate()
+        clientNames.deallocate()
         scratch.deallocate()
     }
 

@@ -98,14 +98,14 @@ def bench_connections(node):
         connection.close()
 
 
-def bench_large_file(node):
+def bench_large_file(node, version):
     before = memory(node.pid)["Private_Dirty"]
-    client = subprocess.Popen(on_core(1, "curl", "-sSk", "-o", "/dev/null", "--limit-rate", "60M", node.secure_url("/large.pgp")))
+    client = subprocess.Popen(on_core(1, "curl", "-sSk", version, "-o", "/dev/null", "--limit-rate", "60M", node.secure_url("/large.pgp")))
     most = before
     while client.poll() is None:
         most = max(most, smaps(node.pid)["Private_Dirty"])
     assert client.returncode == 0
-    report("serving 60 MiB over TLS", most - before, "octets", 256 * KIB, "curl; the most Private_Dirty meanwhile less that before")
+    report(f"serving 60 MiB over TLS, {version}", most - before, "octets", 256 * KIB, "curl; the most Private_Dirty meanwhile less that before")
 
 
 def bench_tls():
@@ -119,4 +119,5 @@ def bench_tls():
         bench_handshakes(node)
         bench_small_file(node, place)
         bench_connections(node)
-        bench_large_file(node)
+        for version in ("--http1.1", "--http2"):
+            bench_large_file(node, version)

@@ -64,7 +64,7 @@ def test_curl_gets_over_tls_what_it_gets_without(quiet):
         assert over_tls == quiet.fetch(f"{name}.bin.pgp")
     part = quiet.curl("-k", "-r", "1000000-2000000", quiet.secure_url("/large.bin.pgp")).stdout
     assert part == quiet.fetch("large.bin.pgp")[1_000_000:2_000_001]
-    seen = quiet.curl("-k", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_version} %{num_connects} %{response_code};",
+    seen = quiet.curl("-k", "--http1.1", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_version} %{num_connects} %{response_code};",
                       quiet.secure_url(), quiet.secure_url("/nothing.pgp")).stdout
     assert seen == b"1.1 1 200;1.1 0 404;", "two requests on one connection"
 

@@ -13,7 +13,7 @@ import Testing
     init() throws { loop = try EventLoop(clock: SimulatedClock()) }
 
     private func context(_ user: String, _ protocols: [ApplicationProtocol] = [.http1]) throws -> TLSContext {
-        try TLSContext(key: try signingKey(user), protocols: protocols, loop: loop)
+        try TLSContext(key: try signingKey(user), protocols: protocols, clientProtocols: protocols, loop: loop)
     }
 
     private func meeting(_ server: String, _ client: String, expecting: String? = nil) throws -> Meeting {

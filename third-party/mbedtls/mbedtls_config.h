@@ -81,4 +81,7 @@ void maud_tls_release(void *memory);
 /* Whole records both ways. Pages of the buffers that hold nothing are given back (memory.c, connection.c). */
 #define MBEDTLS_SSL_IN_CONTENT_LEN 16384
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 16384
+/* One thread, and no other process sees its buffers: otherwise each record of whatever length is copied through 16 KiB of heap, both ways, and all
+ * pages of its buffer are written. */
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 #endif

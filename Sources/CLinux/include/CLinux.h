@@ -171,6 +171,13 @@ void *maud_locked_allocate_shared(size_t count);       /* a child that is forked
 void maud_locked_free(void *memory, size_t count);     /* wipes it first; count as given to allocate */
 void maud_random(void *buffer, size_t count);          /* getrandom(2) */
 
+/* Memory with a bound (bounded.c): the four functions of an allocator, whose owner is a maud_bounded. NULL at the bound. */
+typedef struct { size_t used, limit, most; } maud_bounded;
+void *maud_bounded_malloc(size_t size, void *owner);
+void *maud_bounded_calloc(size_t count, size_t size, void *owner);
+void *maud_bounded_realloc(void *memory, size_t size, void *owner);
+void maud_bounded_free(void *memory, void *owner);
+
 /* ---- Numbers ---- */
 /* The shortest of 15 or 17 significant digits that reads back as value; returns their length, at most 31. */
 size_t maud_format_double(double value, void *text, size_t count);

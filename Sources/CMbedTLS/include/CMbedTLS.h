@@ -51,9 +51,9 @@ enum {
   MAUD_TLS_FAILED = -4,           /* broken; maud_tls_failure says why */
 };
 /* The key stays the caller's, must outlive the result, and is not copied. `protocols` are names for ALPN in the order of
- * preference, NULL behind the last, of static storage. NULL without memory, or for a certificate that is not the key's. */
+ * preference, for our servers and for our clients, NULL behind the last, of static storage. NULL without memory, or for a certificate that is not the key's. */
 maud_tls *maud_tls_create(const maud_signing_key *key, const uint8_t *certificate, size_t count, const char *const *protocols,
-                          struct maud_tls_carrier carrier);
+                          const char *const *client_protocols, struct maud_tls_carrier carrier);
 void maud_tls_free(maud_tls *tls);
 
 /* ---- Connections (connection.c) ---- */
