@@ -32,6 +32,12 @@ firmware: packages-build $(if $(SYSROOT),packages-boards) $(SYSROOT) $(MBEDTLS) 
 	@scripts/check-binary.sh out/$(BOARD)/maud
 	@echo "out/$(BOARD)/maud: $$(stat -c %s out/$(BOARD)/maud) octets"
 
+mau: packages-build $(MBEDTLS) ## Build out/mau, the companion for a PC (regular Swift, its own runtime inside)
+	MAUD_COMPANION=1 $(SWIFT) build -c release --product mau --static-swift-stdlib --disable-local-rpath $(BUILD_DAY)
+	@mkdir -p out
+	@strip --strip-all --remove-section=.comment -o out/mau "$$(MAUD_COMPANION=1 $(SWIFT) build -c release --show-bin-path)/mau"
+	@echo "out/mau: $$(stat -c %s out/mau) octets"
+
 run: packages-build packages-run ## Start a node on this machine and say what to try next
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 	@scripts/run.sh
@@ -40,6 +46,7 @@ test: packages-build packages-boards packages-tests ## Run every test: vocabular
 	@$(MAKE) --no-print-directory test-vocabulary
 	@$(MAKE) --no-print-directory check-embedded
 	@$(MAKE) --no-print-directory test-units
+	@$(MAKE) --no-print-directory mau
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-2
 	@$(MAKE) --no-print-directory test-end-to-end
@@ -52,7 +59,7 @@ check-embedded: ## Build the daemon for this machine as Embedded Swift, all the 
 
 test-units: packages-build $(MBEDTLS) ## Build regular Swift and run every layer's own tests
 	@# The node's own log lines would hide the test runner's.
-	set -o pipefail; $(SWIFT) test --no-parallel --quiet --disable-xctest 2>&1 | { grep -v '^event=' || true; }
+	set -o pipefail; MAUD_COMPANION=1 $(SWIFT) test --no-parallel --quiet --disable-xctest 2>&1 | { grep -v '^event=' || true; }
 
 mbedtls: packages-build $(MBEDTLS) ## Unpack Mbed TLS for `swift build` (MBEDTLS_TARBALL=FILE: not from Debian's mirror)
 
@@ -108,4 +115,4 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	@touch $@
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end fuzz boards size bench clean help
+.PHONY: firmware mau run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end fuzz boards size bench clean help

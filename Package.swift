@@ -22,6 +22,8 @@ func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = tr
     return tests ? [library, testing] : [library]
 }
 
+let companion: [Target.Dependency] = ["Node", "Discovery", "Syncer", "Peer", "HTTP", "Streams", "TLS", "Account", "GnuPG", "Readings", "Vocabulary", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"]
+
 let package = Package(
     name: "maud",
     products: [.executable(name: "maud", targets: ["maud"])],
@@ -65,7 +67,21 @@ let package = Package(
     + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
     + layer("Node", ["Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
+    // For a PC only, so regular Swift without the firmware's restrictions: everything of `mau` but its command line.
+    + [
+        .target(name: "Companion", dependencies: companion, swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(name: "CompanionTests", dependencies: ["Companion", "TestSupport"] + companion, swiftSettings: [.swiftLanguageMode(.v6)]),
+    ]
 )
+
+// The command line of `mau` needs swift-argument-parser, which nothing else does: only `make mau` fetches and compiles it (docs/building.md).
+if Context.environment["MAUD_COMPANION"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"))
+    package.products.append(.executable(name: "mau", targets: ["mau"]))
+    package.targets.append(.executableTarget(
+        name: "mau", dependencies: ["Companion", "Node", "System", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+        swiftSettings: [.swiftLanguageMode(.v6)]))
+}
 
 // libFuzzer brings their main function, so only `make fuzz` builds them.
 if Context.environment["MAUD_FUZZ"] != nil {

@@ -55,6 +55,8 @@ public final class Discovery {
     private var descriptor: Int32 = -1
     private var isUp = false
     private var friends: [Fingerprint] = []
+    /// Whoever is announced is looked for.
+    private let isForEveryone: Bool
     private var hits: [Hit] = []
     private var busTimer: Timer?
     private var announcementTimer: Timer?
@@ -68,9 +70,12 @@ public final class Discovery {
     public var found: ((Fingerprint, PeerAddress) -> Void)?
     public var lost: ((Fingerprint, PeerAddress) -> Void)?
 
-    /// - Parameter port: where friends are served.
-    public init(own: Fingerprint, port: UInt16, loop: EventLoop) {
+    /// - Parameters:
+    ///   - port: where friends are served; 0: nothing is announced.
+    ///   - isForEveryone: looks for everyone and not only for friends.
+    public init(own: Fingerprint, port: UInt16, loop: EventLoop, isForEveryone: Bool = false) {
         self.own = own
+        self.isForEveryone = isForEveryone
         self.port = port
         self.loop = loop
         busTimer = Timer { [unowned(unsafe) self] in avahi == nil ? open() : process() }
@@ -224,13 +229,13 @@ public final class Discovery {
     private func browse() {
         guard let avahi else { return }
         hits = []
-        if !friends.isEmpty { _ = maud_avahi_browse(avahi) }
+        if isForEveryone || !friends.isEmpty { _ = maud_avahi_browse(avahi) }
         flush()
     }
 
     /// The friend whose name a service has, in either case.
     private func friend(_ name: UnsafePointer<CChar>?) -> Fingerprint? {
-        guard let name, let fingerprint = Discovery.fingerprint(name), friends.contains(fingerprint) else { return nil }
+        guard let name, let fingerprint = Discovery.fingerprint(name), isForEveryone || friends.contains(fingerprint) else { return nil }
         return fingerprint
     }
 

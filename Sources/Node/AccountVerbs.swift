@@ -4,6 +4,31 @@ import GnuPG
 import OpenPGP
 import System
 
+/// Where the identity of a new account comes from.
+package enum NewIdentity {
+    /// A new key for this user id.
+    case user(name: String, mail: String?)
+    /// A secret key that was made elsewhere, and the file with its own passphrase.
+    case file(String, passphraseFile: String?)
+
+    /// Makes the account in a Mau directory that has none.
+    package func makeAccount(_ mau: MauDirectory, passphraseFile: String?, runtime: String?) throws(CommandError) -> Fingerprint {
+        let home = try Session.workingDirectory(runtime)
+        let clock = NodeClock(clock: SystemClock(), floor: maud_build_time() * nanosecondsPerSecond)
+        do throws(AccountError) {
+            switch self {
+            case .user(let name, let mail):
+                let passphrase = PassphraseSource.choose(file: passphraseFile, prompt: "New passphrase: ", isNew: true)
+                return try Account.create(mau, name: name, mail: mail, passphrase: passphrase, directory: home, clock: clock).fingerprint
+            case .file(let file, let keyPassphraseFile):
+                let passphrase = PassphraseSource.choose(file: passphraseFile, prompt: "New passphrase: ", isNew: false)
+                return try Account.importAccount(mau, from: file, passphrase: passphrase, keyPassphrase: keyPassphraseFile.map { .file($0) },
+                                                 directory: home, clock: clock).fingerprint
+            }
+        } catch { throw CommandError(error) }
+    }
+}
+
 /// The verbs for the account itself.
 extension CommandLineInterface {
     static var initVerb: Verb { Verb(
@@ -23,21 +48,9 @@ extension CommandLineInterface {
             if file != nil, invocation.has("--name") || invocation.has("--email") {
                 throw CommandError(.usage, "an imported identity keeps its user id: --name and --email have no place with --import")
             }
-            let passphrase = PassphraseSource.choose(file: invocation.value("--passphrase-file"), prompt: "New passphrase: ", isNew: file == nil)
-            let home = try Session.workingDirectory(invocation.value("--runtime"))
-            let clock = NodeClock(clock: SystemClock(), floor: maud_build_time() * nanosecondsPerSecond)
-            let fingerprint: Fingerprint
-            do throws(AccountError) {
-                let account: UnlockedAccount
-                if let file {
-                    account = try Account.importAccount(mau, from: file, passphrase: passphrase,
-                                                        keyPassphrase: invocation.value("--import-passphrase-file").map { .file($0) }, directory: home, clock: clock)
-                } else {
-                    account = try Account.create(mau, name: invocation.value("--name") ?? "", mail: invocation.value("--email"), passphrase: passphrase,
-                                                 directory: home, clock: clock)
-                }
-                fingerprint = account.fingerprint
-            } catch { throw CommandError(error) }
+            let origin: NewIdentity = if let file { .file(file, passphraseFile: invocation.value("--import-passphrase-file")) }
+                else { .user(name: invocation.value("--name") ?? "", mail: invocation.value("--email")) }
+            let fingerprint = try origin.makeAccount(mau, passphraseFile: invocation.value("--passphrase-file"), runtime: invocation.value("--runtime"))
             try writeOutput(fingerprint.hexadecimal + [0x0A])
         }
     }

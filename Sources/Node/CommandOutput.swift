@@ -3,7 +3,7 @@ import System
 
 /// Writes what a command was asked for to standard output. That it could not be written ends the command: half a key or half a
 /// file must not look whole to whoever reads the exit code.
-func writeOutput(_ octets: [UInt8]) throws(CommandError) {
+package func writeOutput(_ octets: [UInt8]) throws(CommandError) {
     let output: Int32 = 1
     var written = 0
     while written < octets.count {

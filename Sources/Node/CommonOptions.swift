@@ -1,5 +1,5 @@
 /// Options that several verbs declare, with one wording.
-enum CommonOptions {
+package enum CommonOptions {
     static var root: OptionDescription { OptionDescription("--root", "DIR", required: true, "the Mau directory") }
     static var passphraseFile: OptionDescription {
         OptionDescription("--passphrase-file", "FILE", "the passphrase (default: the systemd credential \"passphrase\", else the terminal)")

@@ -97,7 +97,7 @@ extension CommonOptions {
     }
 
     /// The friend and the address that such a value names.
-    static func peer(_ text: String) throws(CommandError) -> (Fingerprint, PeerAddress) {
+    package static func peer(_ text: String) throws(CommandError) -> (Fingerprint, PeerAddress) {
         let octets = Array(text.utf8)
         guard let equals = octets.firstIndex(of: 0x3D), let fingerprint = Fingerprint(hexadecimal: octets[..<equals]),
               let address = PeerAddress(octets[(equals + 1)...]) else {

@@ -8,21 +8,26 @@ import System
 import TLS
 
 /// An unlocked account for one command: its own working directory, its own gpg, gone when the command ends.
-final class Session {
-    let root: String
-    let account: UnlockedAccount
-    let clock: NodeClock
-    let gnuPG: GnuPG
+package final class Session {
+    package let root: String
+    package let account: UnlockedAccount
+    package let clock: NodeClock
+    package let gnuPG: GnuPG
     private let home: WorkingDirectory
-    let loop: EventLoop
+    package let loop: EventLoop
 
     /// Unlocks the account that `--root`, `--passphrase-file` and `--runtime` name.
     ///
     /// - Parameter signingKey: gets the primary key, for TLS.
-    init(_ invocation: Invocation, signingKey: SigningKey? = nil) throws(CommandError) {
-        root = try invocation.required("--root")
-        let unlocked = try UnlockedHome(root: root, passphraseFile: invocation.value("--passphrase-file"), runtime: invocation.value("--runtime"),
-                                        signingKey: signingKey)
+    convenience init(_ invocation: Invocation, signingKey: SigningKey? = nil) throws(CommandError) {
+        try self.init(root: try invocation.required("--root"), passphraseFile: invocation.value("--passphrase-file"), runtime: invocation.value("--runtime"),
+                      signingKey: signingKey)
+    }
+
+    /// Unlocks the account in a Mau directory.
+    package init(root: String, passphraseFile: String?, runtime: String?, signingKey: SigningKey? = nil) throws(CommandError) {
+        self.root = root
+        let unlocked = try UnlockedHome(root: root, passphraseFile: passphraseFile, runtime: runtime, signingKey: signingKey)
         home = unlocked.directory
         account = unlocked.account
         do throws(SystemError) { loop = try EventLoop(clock: SystemClock()) } catch { throw CommandError("cannot start", error) }
@@ -32,7 +37,7 @@ final class Session {
 
     /// GnuPG's directory in memory for this command; it goes with the command, also when a signal ends it.
     @inline(never)
-    static func workingDirectory(_ runtime: String?) throws(CommandError) -> WorkingDirectory {
+    package static func workingDirectory(_ runtime: String?) throws(CommandError) -> WorkingDirectory {
         do throws(GnuPGError) {
             let directory = try WorkingDirectory(runtime: runtime)
             directory.removeAtSignals()
@@ -42,7 +47,7 @@ final class Session {
 
     /// The friends, their keys imported. What lies in `.mau` and is no friend's key is told on standard error: someone may be
     /// missing. So every verb does that reads the friends' keys, and no other.
-    func friends() throws(CommandError) -> Friends {
+    package func friends() throws(CommandError) -> Friends {
         let friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
         _ = try finish { friends.load(completion: $0) }
         for odd in friends.oddFiles { Output.standardError("maud: .mau/\(printable(odd.path)) is skipped: \(odd.reason)\n" as Message) }
@@ -50,7 +55,7 @@ final class Session {
     }
 
     /// Runs the loop until an operation has completed.
-    func finish<Value>(_ start: (@escaping (Result<Value, AccountError>) -> Void) -> Void) throws(CommandError) -> Value {
+    package func finish<Value>(_ start: (@escaping (Result<Value, AccountError>) -> Void) -> Void) throws(CommandError) -> Value {
         var result: Result<Value, AccountError>?
         start { result = $0 }
         while true {
@@ -64,7 +69,7 @@ final class Session {
     }
 
     /// The same for an operation of gpg.
-    func finish<Value>(_ start: (@escaping GnuPG.Completion<Value>) -> Void) throws(CommandError) -> Value {
+    package func finish<Value>(_ start: (@escaping GnuPG.Completion<Value>) -> Void) throws(CommandError) -> Value {
         do throws(GnuPGError) { return try gnuPG.wait(start) } catch { throw CommandError(error) }
     }
 }
@@ -100,22 +105,22 @@ struct UnlockedHome {
 }
 
 extension CommandError {
-    init(_ error: AccountError) { self.init(error.exitCode, error.description) }
-    init(_ error: ContentError) { self.init(error.exitCode, error.description) }
-    init(_ error: GnuPGError) { self.init(error.exitCode, error.description) }
+    package init(_ error: AccountError) { self.init(error.exitCode, error.description) }
+    package init(_ error: ContentError) { self.init(error.exitCode, error.description) }
+    package init(_ error: GnuPGError) { self.init(error.exitCode, error.description) }
 }
 
 extension CommonOptions {
     /// The fingerprint that an argument is.
-    static func fingerprint(_ text: String) throws(CommandError) -> Fingerprint {
+    package static func fingerprint(_ text: String) throws(CommandError) -> Fingerprint {
         guard let fingerprint = Fingerprint(text) else { throw CommandError(.usage, "\(printable(text)) is not a fingerprint (40 hexadecimal digits)") }
         return fingerprint
     }
 }
 
 /// Text from outside for a terminal: control characters become question marks.
-func printable(_ text: String) -> [UInt8] { printable(Array(text.utf8)) }
-func printable(_ octets: [UInt8]) -> [UInt8] {
+package func printable(_ text: String) -> [UInt8] { printable(Array(text.utf8)) }
+package func printable(_ octets: [UInt8]) -> [UInt8] {
     var out: [UInt8] = []
     for (index, octet) in octets.enumerated() {
         // C1 control characters are C2 80 to C2 9F in UTF-8.

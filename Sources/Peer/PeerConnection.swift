@@ -71,14 +71,25 @@ public final class PeerConnection: StreamOwner {
     ///   - host: what `Host` says.
     ///   - fields: further field lines, each with its CR LF.
     public func get(_ target: [UInt8], host: [UInt8], fields: [UInt8] = [], consumer: any ResponseConsumer) {
+        begin("GET ", target, host: host, fields: fields, content: [], consumer)
+    }
+
+    /// Sends something: `content` follows the fields, among which its length is written here.
+    public func put(_ content: [UInt8], to target: [UInt8], host: [UInt8], fields: [UInt8] = [], consumer: any ResponseConsumer) {
+        let length: Message = "Content-Length: \(content.count)\r\n"
+        begin("PUT ", target, host: host, fields: fields + length.octets, content: content, consumer)
+    }
+
+    private func begin(_ method: StaticString, _ target: [UInt8], host: [UInt8], fields: [UInt8], content: [UInt8], _ consumer: any ResponseConsumer) {
         guard state == .idle else { return consumer.responseEnds(.connection) }
-        request = Array("GET ")
+        request = Array(method)
         request.append(contentsOf: target)
         request.append(" HTTP/1.1\r\nHost: ")
         request.append(contentsOf: host)
         request.append("\r\n")
         request.append(contentsOf: fields)
         request.append("\r\n")
+        request.append(contentsOf: content)
         sent = 0
         informational = 0
         self.consumer = consumer
@@ -117,8 +128,7 @@ public final class PeerConnection: StreamOwner {
         switch state {
         case .sending: send()
         case .head, .content: if !isPaused { receive() }
-        // Octets that nobody asked for, or the end.
-        case .idle: close()
+        case .idle: close() // Octets that nobody asked for, or the end.
         case .closed: break
         }
     }

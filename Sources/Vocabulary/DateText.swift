@@ -3,7 +3,7 @@ import System
 extension Array where Element == UInt8 {
     /// Appends nanoseconds since 1970 as a date and time of RFC 3339 in UTC with milliseconds, cut off, not rounded:
     /// 2026-11-21T10:35:20.123Z. A time before 1970 is written as its beginning, the last that fits is in 2262.
-    mutating func append(date nanoseconds: Int64) {
+    package mutating func append(date nanoseconds: Int64) {
         let milliseconds = UInt64(nanoseconds < 0 ? 0 : nanoseconds) / 1_000_000
         let seconds = milliseconds / 1000
         let (year, month, day) = civilDate(daysSince1970: seconds / 86_400)

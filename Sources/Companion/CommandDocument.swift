@@ -1,0 +1,101 @@
+import JSON
+import OpenPGP
+import System
+import Vocabulary
+
+/// A command to sign (docs/commands.md, part 2).
+package struct CommandDocument {
+    package let identifier: CommandIdentifier
+    package let device: Fingerprint
+    /// The actuator's name.
+    package let target: String
+    package let value: Decimal
+    /// Milliseconds since 1970.
+    package let startTime: Int64
+    /// 16 octets that the device gave out, for one whose clock is not set.
+    package let challenge: [UInt8]?
+
+    /// A command with an identifier of its own: 128 random bits.
+    package init(device: Fingerprint, target: String, value: Decimal, startTime: Int64, challenge: [UInt8]? = nil) {
+        let random = Random.octets(16)
+        func word(_ octets: ArraySlice<UInt8>) -> UInt64 { octets.reduce(0) { $0 << 8 | UInt64($1) } }
+        identifier = CommandIdentifier(high: word(random[..<8]), low: word(random[8...]))
+        self.device = device
+        self.target = target
+        self.value = value
+        self.startTime = startTime
+        self.challenge = challenge
+    }
+
+    /// `c-<identifier>.json.pgp`: what begins so in a controller's directory is taken for a command.
+    package var fileName: String { "c-\(identifier.hexadecimal.text).json.pgp" }
+
+    /// The text to sign.
+    package var octets: [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("@context", "https://w3id.org/maud/1")
+        json.member("@type", "Command")
+        json.member("device", "mau:\(device.description)")
+        json.member("identifier", identifier.hexadecimal.text)
+        json.key("object")
+        json.beginObject()
+        json.member("@type", "PropertyValue")
+        json.member("propertyID", "mau:\(device.description)#\(target)")
+        json.member("value", value)
+        json.endObject()
+        json.member("startTime", Date.text(milliseconds: startTime))
+        if let challenge {
+            var digits: [UInt8] = []
+            challenge.withUnsafeBytes { digits.append(hexadecimal: $0) }
+            json.member("challenge", digits.text)
+        }
+        json.endObject()
+        return json.bytes + [0x0A]
+    }
+}
+
+/// An answer to a command (docs/vocabulary.md, 5.3).
+package struct CommandAnswer {
+    package let device: Fingerprint
+    package let identifier: String
+    package let controller: String?
+    /// What was asked for; nil when it was for another device.
+    package let target: String?
+    package let value: Decimal?
+    package let isCompleted: Bool
+    /// What was set.
+    package let result: Decimal?
+    package let error: String?
+    package let description: String?
+    package let endTime: String?
+
+    package init(_ top: JSONObject, device: Fingerprint) throws(JSONError) {
+        self.device = device
+        try top.demand("device", device)
+        identifier = try top.requiredText("identifier")
+        controller = try top.text("controller").map { String($0.dropFirst(4)) }
+        let object = try top["object"]?.object()
+        target = try object?.text("propertyID").map { String($0.drop { $0 != "#" }.dropFirst()) }
+        value = try object?.decimal("value")
+        isCompleted = try top.requiredText("actionStatus") == "CompletedActionStatus"
+        result = try top["result"]?.object().decimal("value")
+        error = try top.text("error")
+        description = try top.text("description")
+        endTime = try top.text("endTime")
+    }
+
+    package static func fileName(_ identifier: String) -> String { "a-\(identifier).json.pgp" }
+}
+
+/// Dates as documents write them.
+package enum Date {
+    /// 2026-11-21T10:35:20.123Z
+    package static func text(milliseconds: Int64) -> String {
+        var octets: [UInt8] = []
+        octets.append(date: milliseconds * 1_000_000)
+        return octets.text
+    }
+
+    package static func text(nanoseconds: Int64) -> String { text(milliseconds: nanoseconds / 1_000_000) }
+}

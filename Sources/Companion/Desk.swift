@@ -1,0 +1,84 @@
+import Account
+import CLinux
+import EventLoop
+import GnuPG
+import Node
+import OpenPGP
+import System
+import TLS
+
+/// A person's account on a PC, unlocked, with its friends: what every verb works with.
+package final class Desk {
+    package let place: Place
+    package let session: Session
+    package let friends: Friends
+    private let signingKey: SigningKey
+    private var madeNetwork: Network?
+
+    /// Unlocks the account. No thread may have been started before (see `UnlockedHome`).
+    package init(_ place: Place) throws(CommandError) {
+        self.place = place
+        guard (try? Files.status(MauDirectory(place.root).account)) != nil else {
+            throw CommandError(.noInput, "there is no account in \(place.root): mau init --name NAME makes one, --root DIR names another Mau directory")
+        }
+        do throws(SystemError) { signingKey = try SigningKey() } catch { throw CommandError("cannot lock memory for the key", error) }
+        session = try Session(root: place.root, passphraseFile: place.passphraseFile, runtime: place.runtime, signingKey: signingKey)
+        friends = try session.friends()
+    }
+
+    package var own: Fingerprint { session.account.fingerprint }
+    package var loop: EventLoop { session.loop }
+
+    /// What connects to devices; made when it is first needed, because it brings threads with it.
+    package func network() throws(CommandError) -> Network {
+        if let madeNetwork { return madeNetwork }
+        guard signingKey.isSet else { throw CommandError(.dataError, "the account's primary key is not one that TLS can use (Ed25519, or RSA of 2048 to 4096 bits)") }
+        let network = try Network(self, signingKey)
+        madeNetwork = network
+        return network
+    }
+
+    /// Ends what was begun.
+    package func close() { madeNetwork?.stop() }
+
+    /// Friends whose files are kept here.
+    package var followed: [Friend] { friends.all.filter { friends.isFollowed($0.fingerprint) } }
+
+    /// Runs the loop until something holds, at most so long. Returns whether it holds.
+    @discardableResult
+    func turn(atMost seconds: Double = 3600, until holds: () -> Bool) throws(CommandError) -> Bool {
+        let end = loop.now + Int64(seconds * Double(nanosecondsPerSecond))
+        let timer = Timer {}
+        loop.schedule(timer, at: end)
+        defer { loop.cancel(timer) }
+        while !holds() {
+            if loop.now >= end { return false }
+            do throws(SystemError) { try loop.runOnce(wait: true) } catch { throw CommandError("the event loop failed", error) }
+        }
+        return true
+    }
+
+    /// Something that a person should know and that is no result.
+    package static func note(_ message: Message) { Output.standardError("mau: \(message)\n") }
+}
+
+extension Friend {
+    /// The name in the user id, without the mail address.
+    package var name: String { Friend.name(userID: key.userID.text) }
+
+    static func name(userID: String) -> String {
+        guard let bracket = userID.firstIndex(of: "<") else { return userID }
+        let name = userID[..<bracket].trimmed
+        return name.isEmpty ? userID : name
+    }
+}
+
+extension StringProtocol {
+    /// Without blanks at both ends.
+    var trimmed: String {
+        var rest = self[...]
+        while let first = rest.first, first.isWhitespace { rest = rest.dropFirst() }
+        while let last = rest.last, last.isWhitespace { rest = rest.dropLast() }
+        return String(rest)
+    }
+}

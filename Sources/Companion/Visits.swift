@@ -1,0 +1,59 @@
+import Content
+import EventLoop
+import Node
+import OpenPGP
+import Peer
+import Syncer
+import System
+
+/// What a visit to a device brought.
+package struct Visit {
+    /// Files that are new here.
+    package var files = 0
+    /// Files that were refused.
+    package var refused = 0
+    /// Why not everything could be had; nil when it could.
+    package var problem: Message?
+}
+
+/// Visits friends one after the other, exactly as a node does (docs/sync.md): what arrives is verified before it is visible.
+final class Visits {
+    private let desk: Desk
+    private let store: Store
+    private let syncer: Syncer
+
+    /// Reads what is there of all friends who are followed.
+    init(_ network: Network) throws(CommandError) {
+        desk = network.desk
+        let session = desk.session
+        do throws(ContentError) {
+            store = try Store(root: session.root, state: nil, own: desk.own, loop: desk.loop, worker: network.worker, clock: session.clock)
+            try store.start {}
+        } catch { throw CommandError(error) }
+        syncer = Syncer(store: store, verifier: session.gnuPG, dialer: network.dialer, loop: desk.loop, clock: session.clock, state: nil)
+        let fingerprints = desk.followed.map(\.fingerprint)
+        let store = store
+        try desk.turn { store.isReady && fingerprints.allSatisfy { store.directory($0)?.isSettled ?? true } }
+        syncer.follow(fingerprints)
+    }
+
+    func visit(_ fingerprint: Fingerprint, _ addresses: [PeerAddress]) throws(CommandError) -> Visit {
+        for address in addresses { syncer.found(fingerprint, at: address) }
+        let before = syncer.counters
+        var ended: (isComplete: Bool, problem: Message?)?
+        let progress = Progress("fetching")
+        syncer.received = { [unowned self] _, _, _ in progress.show(syncer.counters.files - before.files) }
+        syncer.visitOnce(fingerprint) { ended = ($0, $1) }
+        try desk.turn { ended != nil }
+        progress.clear()
+        let after = syncer.counters
+        var visit = Visit(files: after.files - before.files, refused: after.refusedFiles - before.refusedFiles)
+        if let ended, !ended.isComplete { visit.problem = ended.problem ?? "the visit failed" }
+        return visit
+    }
+
+    func stop() {
+        syncer.stop()
+        store.stop()
+    }
+}
