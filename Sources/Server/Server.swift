@@ -192,9 +192,9 @@ public final class Server {
     var nearestDate: HTTPDate { currentDate ?? date }
 
     /// Makes sure that the timer fires at `deadline` or soon after: all deadlines are looked at then. There is one timer,
-    /// on whole seconds, and none while nothing can become due.
+    /// on whole seconds, and none while nothing can become due (`.max`).
     func arm(_ deadline: Int64) {
-        guard let timer else { return }
+        guard let timer, deadline < .max else { return }
         let whole = (deadline + nanosecondsPerSecond - 1) / nanosecondsPerSecond * nanosecondsPerSecond
         if let timerDeadline, timerDeadline <= whole { return }
         timerDeadline = whole
