@@ -14,7 +14,7 @@ final class HTTP2Exchange: Responder {
     private var isBeingJudged = false
     /// The answer is sent to its end.
     var isSent = false
-    /// Nanoseconds since boot of the last progress.
+    /// Nanoseconds since boot of the last progress; of content that arrives: of its beginning, as all of it has its time together.
     var since: Int64
     /// Octets before the body: the text of an error, an opening bracket.
     private var first: [UInt8] = []
@@ -47,7 +47,6 @@ final class HTTP2Exchange: Responder {
         guard let upload, !isBeingJudged else { return unreadCount += octets.count }
         let taken = min(octets.count, upload.count - upload.octets.count)
         upload.octets.append(contentsOf: octets[0..<taken])
-        since = server.now
         guard upload.octets.count == upload.count else { return }
         isBeingJudged = true
         judge(upload)

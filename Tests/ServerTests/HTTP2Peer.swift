@@ -22,6 +22,7 @@ final class HTTP2Peer {
     var settings: [Int32: UInt32] = [:]
     var bodyOctets = 0
     private var session: OpaquePointer?
+    private var contents: [Int32: Content] = [:]
 
     /// - Parameter window: octets of a body, and of all bodies, that are taken before more is asked for.
     init(_ stream: MemoryStream, window: Int32 = 1 << 24, asksForMore: Bool = true) {
@@ -65,8 +66,11 @@ final class HTTP2Peer {
     deinit { nghttp2_session_del(session) }
 
     /// Queues a request; `fields` are "name: value". Returns its stream.
+    ///
+    /// - Parameter isWhole: nothing comes behind `content`; else `give` sends more of it.
     @discardableResult
-    func submit(_ method: String = "GET", _ path: String, _ fields: [String] = [], authority: String? = "x", content: [UInt8]? = nil) -> Int32 {
+    func submit(_ method: String = "GET", _ path: String, _ fields: [String] = [], authority: String? = "x", content: [UInt8]? = nil,
+                isWhole: Bool = true) -> Int32 {
         var all = [(":method", method), (":scheme", "https"), (":path", path)]
         if let authority { all.append((":authority", authority)) }
         for field in fields {
@@ -85,16 +89,27 @@ final class HTTP2Peer {
             nghttp2_nv(name: pointers[$0], value: pointers[$0 + 1], namelen: keep[$0].count - 1, valuelen: keep[$0 + 1].count - 1, flags: 0)
         }
         guard let content else { return nghttp2_submit_request(session, nil, pairs, pairs.count, nil, nil) }
-        let box = Unmanaged.passRetained(Content(content)).toOpaque() // lives as long as the test
+        let kept = Content(content, isWhole)
+        let box = Unmanaged.passUnretained(kept).toOpaque()
         var provider = nghttp2_data_provider(source: nghttp2_data_source(ptr: box)) { _, _, buffer, count, flags, source, _ in
             let content = Unmanaged<Content>.fromOpaque(source!.pointee.ptr).takeUnretainedValue()
             let part = min(count, content.octets.count)
+            if part == 0, !content.isWhole { return Int(NGHTTP2_ERR_DEFERRED.rawValue) }
             buffer?.update(from: Array(content.octets.prefix(part)), count: part)
             content.octets.removeFirst(part)
-            if content.octets.isEmpty { flags?.pointee = NGHTTP2_DATA_FLAG_EOF.rawValue }
+            if content.octets.isEmpty, content.isWhole { flags?.pointee = NGHTTP2_DATA_FLAG_EOF.rawValue }
             return part
         }
-        return nghttp2_submit_request(session, nil, pairs, pairs.count, &provider, nil)
+        let id = nghttp2_submit_request(session, nil, pairs, pairs.count, &provider, nil)
+        contents[id] = kept
+        return id
+    }
+
+    /// More content of a request that is not whole.
+    func give(_ id: Int32, _ octets: [UInt8], isWhole: Bool = false) {
+        contents[id]?.octets += octets
+        contents[id]?.isWhole = isWhole
+        nghttp2_session_resume_data(session, id)
     }
 
     func reset(_ id: Int32) { nghttp2_submit_rst_stream(session, 0, id, NGHTTP2_CANCEL.rawValue) }
@@ -137,7 +152,11 @@ final class HTTP2Peer {
 
     private final class Content {
         var octets: [UInt8]
-        init(_ octets: [UInt8]) { self.octets = octets }
+        var isWhole: Bool
+        init(_ octets: [UInt8], _ isWhole: Bool) {
+            self.octets = octets
+            self.isWhole = isWhole
+        }
     }
 }
 
