@@ -14,6 +14,8 @@ package final class Desk {
     package let friends: Friends
     private let signingKey: SigningKey
     private var madeNetwork: Network?
+    /// Somebody pressed Ctrl-C, and a verb wants to end in order: nothing is waited for any more.
+    var isInterrupted = false
 
     /// Unlocks the account. No thread may have been started before (see `UnlockedHome`).
     package init(_ place: Place) throws(CommandError) {
@@ -52,6 +54,7 @@ package final class Desk {
         loop.schedule(timer, at: end)
         defer { loop.cancel(timer) }
         while !holds() {
+            if isInterrupted { throw CommandError(.temporary, "interrupted") }
             if loop.now >= end { return false }
             do throws(SystemError) { try loop.runOnce(wait: true) } catch { throw CommandError("the event loop failed", error) }
         }

@@ -112,7 +112,7 @@ extension CommandLineInterface {
     }
 
     /// The fingerprint whose directory a path leads through (the last one, followed or not), or nil.
-    static func authorOfPath(_ path: String) -> Fingerprint? {
+    package static func authorOfPath(_ path: String) -> Fingerprint? {
         for component in Array(path.utf8).split(separator: 0x2F).dropLast().reversed() {
             let name = component.first == 0x2E ? component.dropFirst() : component
             if let fingerprint = Fingerprint(hexadecimal: name) { return fingerprint }

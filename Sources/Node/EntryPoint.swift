@@ -30,7 +30,7 @@ private func isSame(_ text: String, _ word: UnsafePointer<CChar>) -> Bool {
 }
 
 /// From words to a verb, and from its error to a sentence and an exit code.
-enum CommandLineInterface {
+package enum CommandLineInterface {
     /// Every verb, in the order of `maud --help`.
     static func verbs() -> [Verb] {
         // One line a verb, in alphabetical order of what a person does with them.

@@ -23,7 +23,8 @@ struct Mau: ParsableCommand {
         version: "mau \(maudVersion)",
         groupedSubcommands: [
             CommandGroup(name: "You:", subcommands: [Init.self, Key.self, FriendCommand.self]),
-            CommandGroup(name: "Devices:", subcommands: [Devices.self, Show.self, Get.self, SetVerb.self]),
+            CommandGroup(name: "Devices:", subcommands: [Devices.self, Show.self, Get.self, SetVerb.self, WatchVerb.self]),
+            CommandGroup(name: "What was collected:", subcommands: [Sync.self, Browse.self, Verify.self, Export.self]),
         ])
 
     static func main() {
