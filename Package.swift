@@ -70,7 +70,7 @@ let package = Package(
     // For a PC only, so regular Swift without the firmware's restrictions: everything of `mau` but its command line.
     + [
         .target(name: "Companion", dependencies: companion, swiftSettings: [.swiftLanguageMode(.v6)]),
-        .testTarget(name: "CompanionTests", dependencies: ["Companion", "TestSupport"] + companion, swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(name: "CompanionTests", dependencies: ["Companion", "TestSupport", "Commands"] + companion, swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 )
 
@@ -79,7 +79,7 @@ if Context.environment["MAUD_COMPANION"] != nil {
     package.dependencies.append(.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"))
     package.products.append(.executable(name: "mau", targets: ["mau"]))
     package.targets.append(.executableTarget(
-        name: "mau", dependencies: ["Companion", "Node", "System", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+        name: "mau", dependencies: ["Companion", "Node", "Account", "Vocabulary", "JSON", "OpenPGP", "System", .product(name: "ArgumentParser", package: "swift-argument-parser")],
         swiftSettings: [.swiftLanguageMode(.v6)]))
 }
 

@@ -25,7 +25,7 @@ package final class Desk {
         }
         do throws(SystemError) { signingKey = try SigningKey() } catch { throw CommandError("cannot lock memory for the key", error) }
         session = try Session(root: place.root, passphraseFile: place.passphraseFile, runtime: place.runtime, signingKey: signingKey)
-        friends = try session.friends()
+        friends = try session.friends(of: "mau")
     }
 
     package var own: Fingerprint { session.account.fingerprint }

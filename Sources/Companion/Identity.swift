@@ -26,6 +26,7 @@ extension Desk {
         do throws(SystemError) { file = try Files.read(path, limit: Bounds.keyFileSize) } catch { throw CommandError("cannot read the key file", error) }
         let key = try session.finish { friends.add(file, to: group, completion: $0) }
         if let defect = key.encryptionDefect { Desk.note("nothing can be encrypted to \(key.fingerprint.hexadecimal): \(defect)") }
+        _ = try session.finish { friends.load(completion: $0) }
         if follows { try follow(key.fingerprint) }
         return friends.friend(key.fingerprint)
     }

@@ -11,7 +11,7 @@ import TLS
 
 /// Reaches devices: finds their addresses, connects by TLS, visits them as a node does.
 package final class Network {
-    let desk: Desk
+    unowned let desk: Desk
     let context: TLSContext
     let dialer: TLSDialer
     let worker: Worker

@@ -81,7 +81,10 @@ package struct FileReport {
         return printable("\(path): \(kind) by \(name) (\(file.owner.description)) at \(Date.text(nanoseconds: file.time)): \(summary)") + [0x0A]
     }
 
-    package var json: [UInt8] {
+    package var json: [UInt8] { json(withContent: false) }
+
+    /// - Parameter withContent: with a member for the content; one that is no text is left out.
+    package func json(withContent: Bool) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
         json.member("file", path)
@@ -92,6 +95,7 @@ package struct FileReport {
         json.member("sha256", file.sum.hexadecimal.text)
         json.member("octets", file.content.count)
         json.member("summary", summary)
+        if withContent { json.member("content", String(validating: file.content, as: UTF8.self)) }
         json.endObject()
         return json.bytes + [0x0A]
     }

@@ -18,7 +18,7 @@ package struct Visit {
 
 /// Visits friends one after the other, exactly as a node does (docs/sync.md): what arrives is verified before it is visible.
 final class Visits {
-    private let desk: Desk
+    private unowned let desk: Desk
     private let store: Store
     private let syncer: Syncer
 

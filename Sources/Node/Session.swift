@@ -47,10 +47,10 @@ package final class Session {
 
     /// The friends, their keys imported. What lies in `.mau` and is no friend's key is told on standard error: someone may be
     /// missing. So every verb does that reads the friends' keys, and no other.
-    package func friends() throws(CommandError) -> Friends {
+    package func friends(of program: StaticString = "maud") throws(CommandError) -> Friends {
         let friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
         _ = try finish { friends.load(completion: $0) }
-        for odd in friends.oddFiles { Output.standardError("maud: .mau/\(printable(odd.path)) is skipped: \(odd.reason)\n" as Message) }
+        for odd in friends.oddFiles { Output.standardError("\(program): .mau/\(printable(odd.path)) is skipped: \(odd.reason)\n" as Message) }
         return friends
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Companion
 import Node
+import OpenPGP
 import System
 import Vocabulary
 
@@ -91,6 +92,23 @@ struct Verify: ParsableCommand {
         let report = VerificationReport(try (named ?? selection.devices + [desk.ownDevice()]).flatMap { try desk.verifyChains($0) })
         try writeOutput(output.json ? report.json : report.text)
         if report.problems > 0 { throw CommandError(.dataError, "what is here is not whole (\(report.problems) problems)") }
+    }
+}
+
+struct Open: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Verify a file, decrypt it, and write its content.",
+        discussion: "  mau open ~/Mau/19f1.../device.json.pgp | jq .      who signed it is told on standard error")
+
+    @Argument(help: "The file.", completion: .file()) var file: String
+    @OptionGroup(title: "Account") var account: AccountOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let report = try Desk(account.place()).verify(file: file)
+        if output.json { return try writeOutput(report.json(withContent: true)) }
+        Desk.note("signed by \(printable(report.name)) (\(report.file.owner.hexadecimal))")
+        try writeOutput(report.file.content)
     }
 }
 

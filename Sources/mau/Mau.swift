@@ -24,7 +24,7 @@ struct Mau: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "You:", subcommands: [Init.self, Key.self, FriendCommand.self]),
             CommandGroup(name: "Devices:", subcommands: [Devices.self, Show.self, Get.self, SetVerb.self, WatchVerb.self]),
-            CommandGroup(name: "What was collected:", subcommands: [Sync.self, Browse.self, Verify.self, Export.self]),
+            CommandGroup(name: "What was collected:", subcommands: [Sync.self, Browse.self, Verify.self, Open.self, Export.self]),
         ])
 
     static func main() {

@@ -9,6 +9,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "Vocabulary"))
 
+from companion import MAU, Person  # noqa: E402
 from harness import MAUD, RUNTIME_PREFIX, GnuPG, Node, wait_until  # noqa: E402
 
 
@@ -47,6 +48,21 @@ def make_node(tmp_path):
     yield make
     for node in nodes:
         node.close()
+
+
+@pytest.fixture
+def make_person(tmp_path):
+    """Makes people with a PC and `mau`."""
+    if not MAU.exists():
+        pytest.fail(f"{MAU} is missing: make mau builds it")
+    people = []
+
+    def make(name="Ada"):
+        people.append(Person(tmp_path / name, name))
+        return people[-1].init()
+    yield make
+    for person in people:
+        person.close()
 
 
 @pytest.fixture
