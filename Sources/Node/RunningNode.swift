@@ -50,6 +50,7 @@ final class RunningNode {
     private var signals: Int32 = -1
     private var isEnding = false
     private var arePublished = false
+    private var servesFriends = false
     private var served: Int64 = 0
     private var failure: CommandError?
 
@@ -144,10 +145,7 @@ final class RunningNode {
             let times = own.latestTimes(before: RunningNode.latestBelievableTime)
             clock.resume(latest: times.published, passed: times.passed)
         }
-        do throws(SystemError) {
-            try listener.start()
-            try secure?.listener.start()
-        } catch { return fail(error) }
+        do throws(SystemError) { try listener.start() } catch { return fail(error) }
         served = loop.now
         // A node that has run before has published what it is, and had a ledger.
         control?.isFirst = backend.entry(Array("device.json.pgp")) == nil
@@ -164,8 +162,18 @@ final class RunningNode {
         manager.ready()
     }
 
+    /// Connections over TLS wait until it is known who is a friend: a friend's node that was told less meanwhile would not ask for the rest,
+    /// which is older than its visit.
+    private func serveFriends() {
+        guard let secure, !servesFriends, !isEnding else { return }
+        servesFriends = true
+        do throws(SystemError) { try secure.listener.start() } catch { return fail(error) }
+        announce()
+    }
+
     /// Commands can be judged, and answered, once the friends are known.
     private func friendsLoaded() {
+        serveFriends()
         publisher.friendsAreLoaded()
         following?.friendsLoaded()
         guard let control, !control.hasStarted else { return }
@@ -175,7 +183,7 @@ final class RunningNode {
 
     /// What the node says of itself is up to date, and it takes commands: whoever waits for us may come.
     private func announce() {
-        guard arePublished, control?.hasStarted ?? true else { return }
+        guard arePublished, control?.hasStarted ?? true, servesFriends || secure == nil else { return }
         let https: Message = if let secure { " https=\(secure.description)" } else { "" }
         Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
         var log = Log("ready")

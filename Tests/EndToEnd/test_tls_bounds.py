@@ -3,11 +3,13 @@ import re
 import socket
 import time
 
+import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certificates import Identity
 from conftest import needs_root
-from harness import PATIENCE, wait_until
+from harness import FIXTURES, PATIENCE, wait_until
 from tls_client import ask, client_context, client_hello, connect, pem, quiet, tls  # noqa: F401
 
 
@@ -62,14 +64,22 @@ def test_thirty_two_connections_take_at_most_a_mebibyte(quiet):
         connection.close()
 
 
+def secrets(identity):
+    """The numbers that nobody else may know, as octets."""
+    if isinstance(identity.key, rsa.RSAPrivateKey):
+        key = identity.key.private_numbers()
+        return [number.to_bytes((number.bit_length() + 7) // 8, "big") for number in (key.d, key.p, key.q, key.dmp1, key.dmq1, key.iqmp)]
+    return [identity.key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())]
+
+
 @needs_root
-def test_the_signing_seed_is_in_memory_once_locked_and_undumped(quiet, gnupg):
-    with connect(quiet, pem("gina")) as connection:
-        assert ask(connection, quiet) == 200
-    export = gnupg.decrypt_account(quiet.account, quiet.passphrase)
-    seed = Identity(export).key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
-    found, flags = [], {}
-    with open(f"/proc/{quiet.pid}/smaps") as maps:
+@pytest.mark.parametrize("imported", [[], ["--import", FIXTURES / "secret/carol.gpg"]], ids=["ed25519", "rsa"])
+def test_the_signing_key_is_in_memory_once_locked_and_undumped(make_node, gnupg, imported):
+    node = make_node().init(*imported).start()
+    with connect(node, pem("gina")) as connection:
+        assert ask(connection, node) == 200
+    flags = {}
+    with open(f"/proc/{node.pid}/smaps") as maps:
         region = None
         for line in maps:
             if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) (r\S+) ", line):
@@ -78,13 +88,15 @@ def test_the_signing_seed_is_in_memory_once_locked_and_undumped(quiet, gnupg):
                 region = None
             elif line.startswith("VmFlags:") and region:
                 flags[region] = line.split()[1:]
-    with open(f"/proc/{quiet.pid}/mem", "rb") as memory:
-        for start, end in flags:
-            try:
-                memory.seek(start)
-                content = memory.read(end - start)
-            except OSError:  # [vvar]
-                continue
-            found += [(start, end)] * (content.count(seed) + content.count(seed[::-1]))
-    assert len(found) == 1, f"the seed is in memory {len(found)} times"
-    assert "lo" in flags[found[0]] and "dd" in flags[found[0]], "not locked, or in core dumps"
+    for secret in secrets(Identity(gnupg.decrypt_account(node.account, node.passphrase))):
+        found = []
+        with open(f"/proc/{node.pid}/mem", "rb") as memory:
+            for start, end in flags:
+                try:
+                    memory.seek(start)
+                    content = memory.read(end - start)
+                except OSError:  # [vvar]
+                    continue
+                found += [(start, end)] * (content.count(secret) + content.count(secret[::-1]))
+        assert len(found) == 1, f"a secret is in memory {len(found)} times"
+        assert "lo" in flags[found[0]] and "dd" in flags[found[0]], "not locked, or in core dumps"

@@ -7,7 +7,7 @@ import pytest
 import certificates
 from certificates import Identity
 from harness import FIXTURES, one_sentence, wait_until
-from tls_client import CAROL, ask, connect, pem, quiet  # noqa: F401
+from tls_client import CAROL, ask, client_context, connect, pem, quiet  # noqa: F401
 
 
 
@@ -85,6 +85,36 @@ def test_a_removed_friend_loses_its_rights_on_an_open_connection(with_friends):
         wait_until(lambda: with_friends.status()["friends"] == 1, "the removal")
         assert ask(connection, with_friends, "/for-gina.json.pgp") == 404
         assert ask(connection, with_friends, "/small.bin.pgp") == 200
+
+
+def test_a_ticket_brings_back_the_peer_and_no_rights(with_friends):
+    context = client_context(pem("gina"))
+    with connect(with_friends, context=context) as connection:
+        assert ask(connection, with_friends, "/for-gina.json.pgp") == 200
+        session = connection.session
+    with_friends.command("friend remove", IDENTITIES["gina"])
+    wait_until(lambda: with_friends.status()["friends"] == 1, "the removal")
+    with connect(with_friends, context=context, session=session) as connection:
+        assert ask(connection, with_friends, "/for-gina.json.pgp") == 404 and connection.session_reused
+
+
+def test_nobody_is_told_less_because_friends_are_not_read_yet(with_friends):
+    """A follower asks for what is newer than its last visit: what one answer leaves out it never asks for."""
+    node = with_friends
+    name = f"{IDENTITIES['gina']}.pgp"
+    key = (node.root / ".mau/viewers" / name).read_bytes()
+    for number in range(40):  # one gpg for each: that takes a while
+        (node.root / f".mau/group-{number}").mkdir(mode=0o700)
+        (node.root / f".mau/group-{number}" / name).write_bytes(key)
+    address = f"127.0.0.1:{node.secure_port}"
+    node.stop()
+    node.start(https=address, wait=False)
+
+    def first_answer():
+        result = node.curl("-k", curl.version, "--cert", pem("gina"), node.secure_url(), check=False)
+        return result.returncode == 0 and result.stdout
+    assert b"for-gina.json.pgp" in wait_until(first_answer, "the first answer")
+    node.wait_ready()
 
 
 def test_a_key_with_another_s_subkey_is_refused(with_friends, tmp_path, gnupg):
