@@ -36,7 +36,9 @@ final class FollowedFriend {
     /// Newest discovery first, static ones last; at most `Bounds.syncAddresses` are discovered.
     private(set) var addresses: [Address] = []
     /// Where the last visit found the friend.
-    var lastGood: PeerAddress?
+    var lastGood: PeerAddress? { didSet { wasFound = true } }
+    /// Whether the visit that began last has found the friend.
+    var wasFound = false
     /// Seconds since 1970 by the friend's clock, 2 before the last listing that was taken in completely; nil: everything is asked for.
     var since: Int64?
     /// Visits that failed in a row.
@@ -87,6 +89,10 @@ final class FollowedFriend {
     }
 
     // MARK: Refusals
+
+    /// What is remembered of `since` on the disk. Another process may have another key of the friend: then files are good that are refused
+    /// now, and only a complete listing has them.
+    var position: Int64? { counters.refused[Refusal.Kind.signatures.rawValue] > 0 ? nil : since }
 
     func isRefused(_ sum: SHA256Sum) -> Bool { refusals.contains(sum.words.0) }
 

@@ -50,7 +50,7 @@ final class SyncState {
         var out: [UInt8] = []
         withUnsafeBytes(of: SyncState.magic) { out.append(contentsOf: $0) }
         for friend in friends {
-            guard let since = friend.since else { continue }
+            guard let since = friend.position else { continue }
             out.append(contentsOf: friend.fingerprint.octets)
             withUnsafeBytes(of: since) { out.append(contentsOf: $0) }
         }
@@ -62,8 +62,8 @@ final class SyncState {
     /// Writes, by the worker, when what is on the disk would cost a friend more than an hour's files in a listing: what is known of
     /// them is not fetched again, and flash memory wears.
     func saveIfDue(_ friends: [FollowedFriend]) {
-        guard friends.contains(where: { ($0.since ?? .min) / 3600 != (since($0.fingerprint) ?? .min) / 3600 }) else { return }
-        positions = friends.compactMap { friend in friend.since.map { (friend.fingerprint, $0) } }
+        guard friends.contains(where: { ($0.position ?? .min) / 3600 != (since($0.fingerprint) ?? .min) / 3600 }) else { return }
+        positions = friends.compactMap { friend in friend.position.map { (friend.fingerprint, $0) } }
         file.save { [unowned(unsafe) self] in octets(friends) }
     }
 

@@ -94,11 +94,11 @@ public final class Syncer {
     public func lost(_ fingerprint: Fingerprint, at address: PeerAddress) { friend(fingerprint)?.remove(address) }
 
     /// A friend has made a connection of its own. Two nodes that follow each other must not send each other round in circles: nothing
-    /// happens when it was visited a moment ago.
+    /// happens when a visit found it a moment ago.
     public func connected(_ fingerprint: Fingerprint) {
         guard let friend = friend(fingerprint) else { return }
         let pause = Int64(Bounds.syncIntervalSeconds / 2) * nanosecondsPerSecond
-        if friend.lastStart == .min || loop.now - friend.lastStart >= pause { appeared(fingerprint) }
+        if !friend.wasFound || loop.now - friend.lastStart >= pause { appeared(fingerprint) }
     }
 
     /// A friend has shown itself: visited at once, but not more often than every `Bounds.syncRestSeconds`.
@@ -129,6 +129,9 @@ public final class Syncer {
         once = completion
         begin(friend)
     }
+
+    /// Whether a friend's server lists its first `Bounds.listedByGo` files and no others.
+    public func reachesOnlyFirst(_ fingerprint: Fingerprint) -> Bool { friend(fingerprint)?.listsOnlyFirst ?? false }
 
     /// Ends every visit.
     public func stop() {
@@ -164,6 +167,7 @@ public final class Syncer {
 
     private func begin(_ friend: FollowedFriend) {
         friend.lastStart = loop.now
+        friend.wasFound = false
         let pass = SyncPass(friend, self)
         friend.pass = pass
         pass.start()

@@ -63,6 +63,33 @@ extension SyncerTests {
             #expect(rig.peer.dials.count == 2)
         }
 
+        /// Nobody was there a moment ago, and the next visit is an hour away. Now the friend comes by itself.
+        @Test func aConnectionOfAFriendWhoWasAwayEndsThePause() throws {
+            let rig = try Rig()
+            rig.peer.isDown = true
+            try rig.visit()
+            for _ in 0..<8 { try rig.pass(3600) }
+            rig.peer.forget()
+            rig.peer.isDown = false
+            try rig.pass(1)
+            rig.syncer.connected(alice)
+            try rig.pass(Bounds.syncRestSeconds)
+            #expect(rig.peer.dials.count == 1 && rig.friend.problem == nil)
+            // While it is looked for where it is not.
+            rig.peer.isDown = true
+            for _ in 0..<8 { try rig.pass(3600) }
+            (rig.peer.isDown, rig.peer.isSilent) = (false, true)
+            try rig.pass(3600)
+            #expect(rig.friend.pass != nil)
+            rig.syncer.connected(alice)
+            try rig.pass(Bounds.dialSeconds)
+            #expect(rig.friend.pass == nil)
+            rig.peer.forget()
+            rig.peer.isSilent = false
+            try rig.pass(Bounds.syncPauseSeconds)
+            #expect(rig.peer.dials.count == 1 && rig.friend.problem == nil)
+        }
+
         @Test func anAnnouncementIsAnAddressToTry() throws {
             let rig = try Rig()
             try rig.visit()
@@ -182,6 +209,20 @@ extension SyncerTests {
                 #expect(rig.peer.requests.map { $0.fields["if-modified-since"] != nil } == [false])
                 #expect(rig.listing == ["a.pgp"] && rig.friend.problem == nil)
             }
+        }
+
+        /// The next process may know the friend's new key.
+        @Test func whatWasRefusedForItsSignatureIsAskedForAgainAfterARestart() throws {
+            let rig = try Rig()
+            rig.peer.files = [("good.pgp", signed("1"), 1_799_999_000), ("bad.pgp", signed("2"), 1_799_999_000)]
+            rig.verifier.answers = [(SHA256Sum(of: signed("2")), .failure(.badSignature))]
+            for _ in 0..<3 { try rig.visit(); try rig.pass(60) }
+            #expect(rig.friend.since != nil && rig.friend.counters.refusedFiles == 1)
+            #expect(try Files.status(rig.root + "/state/sync") == nil, "written though nothing is to be remembered")
+            try rig.restart()
+            rig.verifier.answers = []
+            try rig.visit()
+            #expect(rig.listing.sorted() == ["bad.pgp", "good.pgp"])
         }
 
         @Test func manyVisitsWriteTheirPositionsOnceAnHour() throws {
