@@ -75,6 +75,7 @@ final class FileTransfer: ResponseConsumer {
     // MARK: Asking
 
     func start() {
+        if !name.keepsVersions, name.octets.withUnsafeBytes({ directory.isTaken($0) }) { return settle(.refused(.nameTooLong)) }
         guard let download = Download(directory, size: size, sum: sum, store: syncer.store) else { return settle(.postponed("there is no memory")) }
         self.download = download
         download.hasRoom = { [self] in hasRoom() }

@@ -8,6 +8,8 @@ enum Refusal {
     case entry(ListedFile.Defect)
     /// It is another user's: only those of the friend are taken from the friend.
     case otherUser
+    /// It changes a file whose name leaves no room for `.versions`, where that would be kept.
+    case nameTooLong
     /// More than `Bounds.fileSize` octets.
     case tooLarge
     /// The file is longer or shorter than the listing says.
@@ -38,7 +40,7 @@ enum Refusal {
 
     var kind: Kind {
         switch self {
-        case .entry, .otherUser: .paths
+        case .entry, .otherUser, .nameTooLong: .paths
         case .tooLarge, .size: .sizes
         case .sum: .sums
         case .otherSigner, .signature: .signatures
@@ -52,6 +54,7 @@ enum Refusal {
         switch self {
         case .entry(let defect): "\(defect.description)"
         case .otherUser: "it is another user's"
+        case .nameTooLong: "it changes a file whose name is too long for its versions"
         case .tooLarge: "it is larger than any file may be"
         case .size: "its size is not the one that was listed"
         case .sum: "its SHA-256 is not the one that was listed"

@@ -51,6 +51,20 @@ extension SyncerTests {
             #expect(try rig.names("/a.pgp.versions") == [SHA256Sum(of: signed("old")).hexadecimal.text + ".pgp"])
         }
 
+        /// What it would replace could not be kept: refused once, and nothing else suffers.
+        @Test func aChangeUnderANameWithoutRoomForVersionsIsRefused() throws {
+            let rig = try Rig()
+            let name = String(repeating: "n", count: 246) + ".pgp"
+            rig.peer.files = [file(name, "old", 1_799_999_999)]
+            try rig.visit()
+            #expect(rig.content(name) == signed("old"))
+            rig.peer.files = [file(name, "new", 1_800_000_001), file("b.pgp", "2", 1_800_000_001)]
+            try rig.pass(Bounds.syncIntervalSeconds)
+            #expect(rig.content(name) == signed("old") && rig.content("b.pgp") == signed("2"))
+            #expect(rig.friend.problem == nil && rig.friend.counters.refused[Refusal.Kind.paths.rawValue] == 1)
+            #expect(rig.peer.requests.count { $0.path.hasSuffix(name) } == 1)
+        }
+
         @Test func whatTheFriendDeletedStays() throws {
             let rig = try Rig()
             rig.peer.files = [file("a.pgp", "1", 1_799_999_999), file("b.pgp", "1", 1_799_999_999)]
