@@ -38,7 +38,8 @@ private final class SingleVisit {
         session = try Session(invocation, signingKey: key)
         guard key.isSet else { throw CommandError(.dataError, "the primary key is not one that TLS can use (Ed25519, or RSA of 2048 to 4096 bits)") }
         let friends = try session.friends()
-        guard friends.friend(fingerprint) != nil else { throw CommandError(.dataError, "\(fingerprint.hexadecimal) is no friend") }
+        guard let friend = friends.friend(fingerprint) else { throw CommandError(.dataError, "\(fingerprint.hexadecimal) is no friend") }
+        guard !friend.key.isRevoked else { throw CommandError(.dataError, "\(fingerprint.hexadecimal) has revoked its key: nothing of it can be believed") }
         guard friends.isFollowed(fingerprint) else { throw CommandError(.dataError, "\(fingerprint.hexadecimal) is not followed; maud friend follow begins it") }
         do throws(SystemError) {
             worker = try Worker(loop: session.loop)
@@ -64,6 +65,7 @@ private final class SingleVisit {
         store.stop()
         try? worker.stop()
         Output.standardError("files fetched: \(counters.files), refused: \(counters.refusedFiles)\n" as Message)
+        if syncer.reachesOnlyFirst(fingerprint) { Output.standardError("of this peer only the first \(Bounds.listedByGo) files can be reached\n" as Message) }
         if let result, !result.isComplete { throw CommandError(.unavailable, result.problem ?? "the visit failed") }
     }
 

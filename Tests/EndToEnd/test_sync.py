@@ -116,7 +116,7 @@ def test_changes_come_once_the_old_stays_as_a_version_and_what_is_deleted_stays(
     friend.publish("note.json.pgp", second)
     (friend.directory / "gone.json.pgp").unlink()
     result = follower.command("sync", "--peer", friend.address)
-    assert b"fetched: 1" in result.stderr
+    assert result.stderr == b"files fetched: 1, refused: 0\nof this peer only the first 100 files can be reached\n"
     directory = follower.root / friend.fingerprint
     assert (directory / "note.json.pgp").read_bytes() == second
     assert (directory / f"note.json.pgp.versions/{sha256(first)}.pgp").read_bytes() == first
@@ -275,6 +275,15 @@ def test_bad_options_and_no_friend(follower, make_node, friend):
     one_sentence(follower.command("sync", "--peer", f"{'0' * 40}=127.0.0.1:1", check=False), "dataError")
     follower.command("friend unfollow", friend.fingerprint)
     assert "not followed" in one_sentence(follower.command("sync", "--peer", friend.address, check=False), "dataError")
+
+
+def test_who_has_revoked_its_key_is_not_visited(follower, friend, gnupg):
+    revocation = (gnupg.home / f"openpgp-revocs.d/{friend.fingerprint.upper()}.rev").read_text().replace(":-----", "-----")
+    gnupg.import_key(revocation.encode())
+    friend.key.write_bytes(gnupg.run("--export", friend.fingerprint.upper()).stdout)
+    follower.command("friend add", friend.key)
+    assert "revoked" in one_sentence(follower.command("sync", "--peer", friend.address, check=False), "dataError")
+    assert friend.requests == []
 
 
 def test_a_friend_followed_while_the_node_runs(node, friend):
