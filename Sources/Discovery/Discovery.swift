@@ -196,7 +196,7 @@ public final class Discovery {
         isUp = false
         state = .absent
         if let announcementTimer { loop.cancel(announcementTimer) }
-        // The addresses may still be right: they are tried, but not kept when they are not announced again.
+        // The addresses may still be right: the syncer keeps the newest of them.
         hits = []
     }
 

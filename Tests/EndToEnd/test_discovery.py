@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -201,6 +202,78 @@ def test_a_friend_announced_in_capitals_is_found(network, make_node, gnupg):
     assert "discovery" not in source.status()
     one.begin("publish", "avahi-publish", "-s", source.fingerprint.upper(), "_mau._tcp", port(source), "txtvers=1")
     wait_until(lambda: about(sink, source).get("visits"), "the visit", 60)
+
+
+GO_SERVER = """
+# The Go implementation's announcement: unicast answers only, and a host name outside of .local.
+import socket, struct, sys
+name, address, port = sys.argv[1] + "._mau._tcp.local", socket.inet_aton(sys.argv[2]), int(sys.argv[3])
+def labels(text): return b"".join(bytes([len(label)]) + label.encode() for label in text.split(".")) + bytes(1)
+def record(owner, kind, data): return labels(owner) + struct.pack(">HHIH", kind, 1, 120, len(data)) + data
+records = [record("_mau._tcp.local", 12, labels(name)), record(name, 33, struct.pack(">HHH", 10, 1, port) + labels("gopeer")), record("gopeer", 1, address),
+           record(name, 16, bytes([3]) + b"mau")]
+listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("224.0.0.251", 5353))
+listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("224.0.0.251") + address)
+while True:
+    query, peer = listener.recvfrom(9000)
+    if not query[2] & 0x80 and labels("_mau._tcp.local") in query:
+        listener.sendto(query[:2] + struct.pack(">HHHHH", 0x8400, 0, len(records), 0, 0) + b"".join(records), peer)
+"""
+GO_CLIENT = """
+# The Go implementation's question, from a port of its own; one second for all answers.
+import socket, struct, sys
+def labels(text): return b"".join(bytes([len(label)]) + label.encode() for label in text.split(".")) + bytes(1)
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.bind((sys.argv[1], 0))
+client.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
+client.settimeout(1)
+client.sendto(struct.pack(">HHHHHH", 7, 0, 1, 0, 0, 0) + labels("_mau._tcp.local") + struct.pack(">HH", 12, 1), ("224.0.0.251", 5353))
+try:
+    while True: print(client.recv(9000).hex())
+except TimeoutError: pass
+"""
+
+
+def records(packet):
+    """(type, data) of every record behind the questions of a DNS message; owners are passed over."""
+    def skip(position):
+        while packet[position] and packet[position] < 0xC0:
+            position += 1 + packet[position]
+        return position + (2 if packet[position] else 1)
+    questions, *counts = (int.from_bytes(packet[start:start + 2], "big") for start in (4, 6, 8, 10))
+    position = 12
+    for _ in range(questions):
+        position = skip(position) + 4
+    for _ in range(sum(counts)):
+        position = skip(position)
+        length = int.from_bytes(packet[position + 8:position + 10], "big")
+        yield int.from_bytes(packet[position:position + 2], "big"), packet[position + 10:position + 10 + length]
+        position += 10 + length
+
+
+def test_a_go_peers_announcement_is_understood(network, make_node):
+    one, two = network(), network()
+    source, sink = make_node("source").init(), make_node("sink").init()
+    befriend(sink, source)
+    start(source, one, "--no-mdns")
+    one.end("avahi")
+    one.begin("publish", sys.executable, "-c", GO_SERVER, source.fingerprint, one.address, port(source))
+    start(sink, two)
+    wait_until(lambda: about(sink, source).get("visits"), "the visit", 60)
+
+
+def test_a_go_client_finds_the_node(network, make_node):
+    """It wants name, port, IPv4 address and text, all within a second of its one question."""
+    one, two = network(), network()
+    node = start(make_node().init(), one)
+    wait_until(lambda: discovery(node)["state"] == "announced", "the announcement")
+    packets = [bytes.fromhex(line) for line in two.run(sys.executable, "-c", GO_CLIENT, two.address).split()]
+    seen = [record for packet in packets for record in records(packet)]
+    assert any(kind == 12 and data[1:41] == node.fingerprint.encode() for kind, data in seen), "PTR"
+    assert any(kind == 33 and int.from_bytes(data[4:6], "big") == int(port(node)) for kind, data in seen), "SRV"
+    assert (1, socket.inet_aton(one.address)) in seen and any(kind == 16 for kind, _ in seen), "A, TXT"
 
 
 def test_whoever_announces_a_friends_name_gains_nothing(network, make_node):
