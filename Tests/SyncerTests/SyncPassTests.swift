@@ -1,5 +1,6 @@
 import CLinux
 import Content
+import Glibc
 import GnuPG
 import OpenPGP
 import Peer
@@ -249,6 +250,38 @@ extension SyncerTests {
             try rig.visit()
             #expect(rig.friend.problem?.text == "too many of its files were refused")
             #expect(try rig.names().isEmpty)
+        }
+
+        // MARK: Room
+
+        /// A file of so many octets that takes no room on the disk.
+        private func hole(_ path: String, _ octets: Int64) throws {
+            try Files.write([], to: path)
+            #expect(truncate(path, Int(octets)) == 0)
+        }
+
+        @Test func aFriendGetsSoMuchRoomAndNoMore() throws {
+            let rig = try Rig { try hole($0 + "/big.pgp", Bounds.syncOctetsPerFriend - 10) }
+            rig.peer.files = [file("a.pgp", "1")]
+            try rig.visit()
+            #expect(rig.peer.requests.count == 1 && rig.friend.problem?.text == "its files take 256 MiB, as much as they may")
+            try Files.remove(rig.path + "/big.pgp")
+            try rig.run { rig.store.directory(alice)?.octets == 0 }
+            try rig.pass(Bounds.syncPauseSeconds)
+            #expect(rig.listing == ["a.pgp"])
+        }
+
+        @Test func allFriendsTogetherGetSoMuch() throws {
+            let rig = try Rig { path in
+                for number in 1...4 {
+                    let other = String(path.dropLast(Fingerprint.digits)) + String(repeating: "\(number)", count: Fingerprint.digits)
+                    try Files.makeDirectory(other)
+                    try hole(other + "/big.pgp", Bounds.syncOctets / 4)
+                }
+            }
+            rig.peer.files = [file("a.pgp", "1")]
+            try rig.visit()
+            #expect(rig.peer.requests.count == 1 && rig.friend.problem?.text == "all friends' files take 1024 MiB, as much as they may")
         }
 
         // MARK: Downloads that break off
