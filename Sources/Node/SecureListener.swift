@@ -47,7 +47,6 @@ final class SecureListener {
         json.key("failed"); json.number(Int64(clamping: counters.failed))
         json.key("timeouts"); json.number(Int64(clamping: counters.timeouts))
         json.key("evicted"); json.number(Int64(clamping: counters.evicted))
-        json.key("refused"); json.number(Int64(clamping: counters.refused))
         json.key("underWay"); json.number(handshakes.count)
         json.endObject()
     }

@@ -8,7 +8,7 @@ import TLS
 ///
 /// Each has `Bounds.handshakeSeconds`. There are at most `Bounds.handshakes`: a further one ends the oldest, so that whoever
 /// opens thousands and says nothing waits at nobody's expense. Of one network there are at most as many as it may have
-/// connections; a further one is closed at once.
+/// connections; a further one ends the oldest of these: a friend's handshake takes no time, and a stranger may sit in the same house.
 public final class Handshakes {
     private struct Pending {
         let stream: TLSStream
@@ -39,22 +39,22 @@ public final class Handshakes {
 
     /// Begins the handshake on a new connection.
     func begin(_ carrier: any Streams.Stream) {
-        if let network = carrier.network, pending.count(where: { $0.stream.network == network }) >= server.limits.connectionsPerNetwork {
-            counters.refused += 1
-            server.note("handshake-refused", counters.refused)
-            return carrier.close()
-        }
-        if pending.count >= Bounds.handshakes, let oldest = pending.first {
-            counters.evicted += 1
-            server.note("handshake-evicted", counters.evicted)
-            end(oldest.stream)
-        }
+        if let network = carrier.network { makeRoom(below: server.limits.connectionsPerNetwork) { $0.stream.network == network } }
+        makeRoom(below: Bounds.handshakes) { _ in true }
         let stream = TLSStream(over: carrier, .server, context: context)
         pending.append(Pending(stream: stream, deadline: loop.now + Int64(Bounds.handshakeSeconds) * nanosecondsPerSecond))
         arm()
         stream.start { [unowned(unsafe) self, unowned(unsafe) stream] error in
             if let error { failed(stream, error) } else { succeeded(stream) }
         }
+    }
+
+    /// Ends the oldest of these when there are as many as there may be.
+    private func makeRoom(below limit: Int, _ isMeant: (Pending) -> Bool) {
+        guard pending.count(where: isMeant) >= limit, let oldest = pending.first(where: isMeant) else { return }
+        counters.evicted += 1
+        server.note("handshake-evicted", counters.evicted)
+        end(oldest.stream)
     }
 
     /// Ends all: at the end of the program.
@@ -119,10 +119,8 @@ public struct HandshakeCounters: Equatable, Sendable {
     public var identified: UInt64 = 0
     public var failed: UInt64 = 0
     public var timeouts: UInt64 = 0
-    /// Ended for newer ones because there were too many.
+    /// Ended for newer ones because there were too many, in all or of their network.
     public var evicted: UInt64 = 0
-    /// Closed at once because their network had too many.
-    public var refused: UInt64 = 0
 
     public init() {}
 }

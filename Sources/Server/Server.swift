@@ -98,15 +98,15 @@ public final class Server {
 
     /// Takes a stream on which requests will come. When all places are taken, of the server or of the stream's network, the
     /// longest idle connection among those makes room; when none is idle the stream gets 503 and is closed. Strangers never
-    /// take the places that are kept for friends, nor a friend's connection.
+    /// take the places that are kept for friends, nor a friend's connection; of a network friends have as many as strangers, beside them.
     public func accept(_ stream: any Stream, speaking: ApplicationProtocol = .http1) {
         startTurn()
         counters.connections += 1
         let isFriend = viewer(of: stream).isFriend
         var isRefused = false
         if let network = stream.network {
-            let count = connections.count { $0.stream.network == network && !$0.isRefused }
-            if count >= limits.connectionsPerNetwork { isRefused = !closeLongestIdle(in: network, ofStrangers: !isFriend) }
+            let count = connections.count { $0.stream.network == network && !$0.isRefused && $0.isFriend == isFriend }
+            if count >= limits.connectionsPerNetwork { isRefused = !closeLongestIdle(in: network, ofFriends: isFriend) }
         }
         if !isRefused { isRefused = !makeRoom(forFriend: isFriend) }
         if isRefused {
@@ -127,15 +127,15 @@ public final class Server {
     /// Whether there is a place, perhaps after an idle connection has made room.
     private func makeRoom(forFriend isFriend: Bool) -> Bool {
         let taken = connections.count { !$0.isRefused }, byStrangers = connections.count { !$0.isRefused && !$0.isFriend }
-        if isFriend { return taken < limits.connections || closeLongestIdle(ofStrangers: true) || closeLongestIdle() }
+        if isFriend { return taken < limits.connections || closeLongestIdle(ofFriends: false) || closeLongestIdle() }
         let isFull = taken >= limits.connections || byStrangers >= limits.connections - limits.connectionsForFriends
-        return !isFull || closeLongestIdle(ofStrangers: true)
+        return !isFull || closeLongestIdle(ofFriends: false)
     }
 
-    /// Closes the connection that has been idle for longest; false when none is idle.
-    func closeLongestIdle(in network: Network? = nil, ofStrangers: Bool = false) -> Bool {
+    /// Closes the connection that has been idle for longest, of friends or of strangers alone or of all; false when none is idle.
+    func closeLongestIdle(in network: Network? = nil, ofFriends: Bool? = nil) -> Bool {
         var longest: (any ServedConnection)?
-        for connection in connections where connection.isIdle && (network == nil || connection.stream.network == network) && !(ofStrangers && connection.isFriend) {
+        for connection in connections where connection.isIdle && (network == nil || connection.stream.network == network) && connection.isFriend == ofFriends ?? connection.isFriend {
             if connection.since < longest?.since ?? .max { longest = connection }
         }
         guard let longest else { return false }

@@ -88,6 +88,22 @@ final class TableOfRights: Rights {
         #expect(!names(otto).contains("hidden.pgp") && !names(anna).contains("hidden.pgp"))
     }
 
+    /// A stranger in the same house, or in the same /64, keeps no friend out.
+    @Test func strangersOfANetworkKeepNoFriendOut() {
+        let house = Network(prefix: 1, isIPv6: true)
+        func connect(_ peer: Fingerprint?) -> MemoryStream {
+            let stream = MemoryStream(network: house, peer: peer)
+            harness.server.accept(stream)
+            stream.deliver("GET / ")
+            return stream
+        }
+        let strangers = (0..<Bounds.connectionsPerAddress).map { _ in connect(nil) }
+        #expect(connect(nil).responses().first?.status == 503)
+        let friends = (0..<Bounds.connectionsPerAddress).map { _ in connect(anna) }
+        #expect((strangers + friends).allSatisfy { $0.take().isEmpty && !$0.isClosed })
+        #expect(connect(anna).responses().first?.status == 503)
+    }
+
     /// Strangers take all places but those kept for friends, and no friend's connection.
     @Test func placesAreKeptForFriends() throws {
         var limits = Server.Limits()
