@@ -303,3 +303,27 @@ def test_on_a_conflict_the_node_keeps_its_name_and_serves_on(network, make_node)
     two.end("publish")
     wait_until(lambda: discovery(node)["state"] == "announced", "another attempt", 60)
     assert node.stop() == 0
+
+
+def test_a_person_finds_devices_and_commands_them_by_name(network, make_node, make_person):
+    one, two = network(), network()
+    board, stranger = make_node("board").init(), make_node("stranger").init()
+    person = make_person().meets(board, "controllers", "viewers")
+    start(board, one)
+    start(stranger, one)
+    wait_until(lambda: {discovery(node)["state"] for node in (board, stranger)} == {"announced"}, "the announcements")
+
+    def mau(*words, **options):
+        return person.json(*words, wrapper=two.inside, environment=two.environment, **options)
+
+    def seen():
+        return {entry["device"]: entry for entry in mau("devices")}
+    found = wait_until(lambda: len(all_seen := seen()) == 2 and all_seen, "both being found")
+    assert found[board.fingerprint]["address"] == f"198.51.100.1:{port(board)}" and found[board.fingerprint]["state"] == "proven"
+    assert not found[stranger.fingerprint]["isFriend"]
+    assert mau("show", "simulator" if mau("sync")[0]["isComplete"] else "")["device"] == board.fingerprint
+    assert mau("set", "LED", "on")["actionStatus"] == "CompletedActionStatus"
+    assert board.status()["actuators"]["led"] == 1
+    # Without the daemon nobody waits, and what was fetched is shown.
+    two.end("avahi")
+    assert mau("show", "simulator")["name"] == "Simulator"
