@@ -15,6 +15,19 @@ extension Desk {
         return Selection(devices)
     }
 
+    /// The devices that a person named. When a name is not known, devices that were never visited are asked what they call themselves.
+    package func devices(_ names: [String], offline: Bool) throws(CommandError) -> [KnownDevice] {
+        var selection = try selection()
+        let isKnown = { (name: String) in selection.devices.contains { $0.isMeant(by: name) } }
+        if !offline, !names.allSatisfy(isKnown) {
+            try refresh(selection.devices.filter { $0.isFollowed && $0.description == nil })
+            selection = try self.selection()
+        }
+        var devices: [KnownDevice] = []
+        for name in names { devices.append(try selection.device(name)) }
+        return devices
+    }
+
     /// A device's description of itself; nil when it is not here. One that is not right is told of and counts as none.
     func description(of device: Fingerprint) throws(CommandError) -> DeviceDescription? {
         guard (try? Files.status(directory(of: device) + "/" + DeviceDescription.fileName)) != nil else { return nil }

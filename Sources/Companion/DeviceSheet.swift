@@ -121,7 +121,8 @@ package struct ActuatorState {
 
 extension Desk {
     /// What a device can do, from its own signed documents.
-    package func sheet(_ device: KnownDevice) throws(CommandError) -> DeviceSheet {
+    package func sheet(_ fingerprint: Fingerprint) throws(CommandError) -> DeviceSheet {
+        let device = try selection().device(fingerprint.description)
         guard let description = device.description else {
             throw CommandError(.noInput, "nothing that \(device.name) says of itself is here: it was never reached")
         }

@@ -23,8 +23,7 @@ struct Sync: ParsableCommand {
     func run() throws {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
-        let selection = try desk.selection()
-        let wanted = try devices.isEmpty ? selection.devices.filter(\.isFollowed) : devices.map { try selection.device($0) }
+        let wanted = try devices.isEmpty ? desk.selection().devices.filter(\.isFollowed) : desk.devices(devices, offline: false)
         let report = try desk.sync(wanted)
         try writeOutput(output.json ? report.json : report.text)
         if let problem = report.problem { throw CommandError(.unavailable, problem) }
@@ -53,9 +52,8 @@ struct Browse: ParsableCommand {
     func run() throws {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
-        let selection = try desk.selection()
-        let named = try devices.map { try selection.device($0) }
-        if !freshness.offline { try desk.refresh(named.isEmpty ? selection.devices.filter(\.isFollowed) : named) }
+        let named = try desk.devices(devices, offline: freshness.offline)
+        if !freshness.offline { try desk.refresh(named.isEmpty ? try desk.selection().devices.filter(\.isFollowed) : named) }
         let browsing = try desk.browse(named.isEmpty ? try desk.selection().devices + [desk.ownDevice()] : named, last: last)
         try writeOutput(output.json ? browsing.json : browsing.text)
         if browsing.problems > 0 { throw CommandError(.dataError, "\(browsing.problems) files are not believed") }
@@ -86,10 +84,9 @@ struct Verify: ParsableCommand {
             let report = try desk.verify(file: what)
             return try writeOutput(output.json ? report.json : report.text)
         }
-        let selection = try desk.selection()
-        let named = try what.map { try [selection.device($0)] }
-        if !freshness.offline { try desk.refresh(named ?? selection.devices.filter(\.isFollowed)) }
-        let report = VerificationReport(try (named ?? selection.devices + [desk.ownDevice()]).flatMap { try desk.verifyChains($0) })
+        let named = try what.map { try desk.devices([$0], offline: freshness.offline) }
+        if !freshness.offline { try desk.refresh(named ?? desk.selection().devices.filter(\.isFollowed)) }
+        let report = VerificationReport(try (named ?? desk.selection().devices + [desk.ownDevice()]).flatMap { try desk.verifyChains($0) })
         try writeOutput(output.json ? report.json : report.text)
         if report.problems > 0 { throw CommandError(.dataError, "what is here is not whole (\(report.problems) problems)") }
     }

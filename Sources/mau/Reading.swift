@@ -27,12 +27,9 @@ struct Show: ParsableCommand {
     func run() throws {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
-        var known = try desk.selection().device(device)
-        if !freshness.offline {
-            try desk.refresh([known])
-            known = try desk.selection().device(known.fingerprint.description)
-        }
-        let sheet = try desk.sheet(known)
+        let known = try desk.devices([device], offline: freshness.offline)
+        if !freshness.offline { try desk.refresh(known) }
+        let sheet = try desk.sheet(known[0].fingerprint)
         try writeOutput(output.json ? sheet.json : sheet.text)
     }
 }
