@@ -10,7 +10,9 @@ public final class ActuatorBank {
         /// What it is set to, scaled; nil when that is not known.
         var value: Int64?
         var waiting: [(value: Int64, done: (Bool) -> Void)] = []
-        var isBusy = false
+        /// What it is being set to now.
+        var setting: Int64?
+        var isBusy: Bool { setting != nil }
         /// Fires when no command came for the hold time, or when the safe state must be tried again.
         var timer: Timer?
 
@@ -52,11 +54,16 @@ public final class ActuatorBank {
         for index in slots.indices { takeSafeState(index) { _ in } }
     }
 
-    /// Begins to take the safe states for good. Run the loop until `isIdle`, then call `close`.
+    /// Begins to take the safe states for good: what waits has failed, and a command that still runs is killed. Run the loop until `isIdle`,
+    /// then call `close`.
     public func stop() {
         isStopping = true
         for (index, slot) in slots.enumerated() {
             if let timer = slot.timer { loop.cancel(timer) }
+            let waiting = slot.waiting
+            slot.waiting = []
+            if slot.setting != slot.actuator.safe { slot.driver.interrupt() }
+            for entry in waiting { entry.done(false) }
             if slot.value == slot.actuator.safe, !slot.isBusy, slot.waiting.isEmpty { continue }
             takeSafeState(index) { [unowned(unsafe) self] _ in changed(index) }
         }
@@ -68,10 +75,11 @@ public final class ActuatorBank {
     }
 
     /// Sets an actuator to a value within its limits, after what was asked for before. `done` is called once: with false when that
-    /// failed; then it takes its safe state.
+    /// failed; then it takes its safe state. Nothing is set any more after `stop`.
     public func set(_ index: Int, to value: Int64, done: @escaping (Bool) -> Void) {
+        if isStopping { return done(false) }
         enqueue(index, value) { [unowned(unsafe) self] isSet in
-            if isSet { hold(index) } else { takeSafeState(index) { [unowned(unsafe) self] _ in changed(index) } }
+            if isSet { hold(index) } else if !isStopping { takeSafeState(index) { [unowned(unsafe) self] _ in changed(index) } }
             done(isSet)
         }
     }
@@ -87,9 +95,9 @@ public final class ActuatorBank {
         let slot = slots[index]
         guard !slot.waiting.isEmpty else { return }
         let (value, done) = slot.waiting.removeFirst()
-        slot.isBusy = true
+        slot.setting = value
         slot.driver.set(value) { [unowned(unsafe) self] fault in
-            slot.isBusy = false
+            slot.setting = nil
             slot.value = fault == nil ? value : nil
             if let fault { failed(slot, fault) }
             done(fault == nil)
@@ -126,6 +134,8 @@ public final class ActuatorBank {
     }
 
     private func timerIsDue(_ index: Int) {
+        // A command came, and its end decides what follows.
+        if slots[index].isBusy { return }
         if slots[index].value != nil { releases += 1 }
         takeSafeState(index) { [unowned(unsafe) self] isSet in if isSet { changed(index) } }
     }

@@ -38,6 +38,9 @@ final class ActuatorDriver {
     /// Kills a command that runs; its completion is not called.
     func stop() { command?.stop() }
 
+    /// A command that runs is killed, and has failed.
+    func interrupt() { command?.interrupt() }
+
     /// Sets it to a value within its limits, scaled. `done` is called once, by the loop or before this returns; not before the one of the
     /// last time.
     func set(_ value: Int64, done: @escaping (SensorFault?) -> Void) {

@@ -17,13 +17,17 @@ final class CommandSource {
     private let seconds: Int
     private let conversion: Conversion
     private let loop: EventLoop
-    private lazy var timeout = Timer { [unowned(unsafe) self] in give(up: .timedOut(seconds)) }
+    private lazy var timeout = Timer { [unowned(unsafe) self] in give(up: fault ?? .timedOut(seconds)) }
 
     private var process: Int32 = -1
     private var exitDescriptor: Int32 = -1
     private var output: Int32 = -1
     private var printed = 0
     private var start: [UInt8] = []
+    /// It sets something: what it prints does not matter.
+    private var isSetting = false
+    /// Why it was killed, while it is not reaped yet.
+    private var fault: SensorFault?
     /// Called once a reading; nil when it was called already.
     private var completion: ((Result<Decimal, SensorFault>) -> Void)?
 
@@ -71,6 +75,8 @@ final class CommandSource {
         let pid = input.withUnsafeBytes { maud_spawn_with_input(arguments, input.isEmpty ? nil : $0.baseAddress, $0.count, &output) }
         if pid < 0 { throw .sourceFailed(-pid) }
         process = pid
+        isSetting = !input.isEmpty
+        fault = nil
         printed = 0
         start.removeAll(keepingCapacity: true)
         do throws(SystemError) {
@@ -105,7 +111,7 @@ final class CommandSource {
             if got == -Int(ErrorNumber.again) { return }
             if got <= 0 { return closeOutput() }
             printed += got
-            if printed > Bounds.readingText { return give(up: .tooMuchOutput) }
+            if printed > Bounds.readingText, !isSetting { return give(up: .tooMuchOutput) }
         }
     }
 
@@ -119,7 +125,7 @@ final class CommandSource {
         closeOutput()
         closeExitDescriptor()
         loop.cancel(timeout)
-        finish(result(of: Int(status)))
+        finish(fault.map { .failure($0) } ?? result(of: Int(status)))
     }
 
     private func result(of status: Int) -> Result<Decimal, SensorFault> {
@@ -130,13 +136,19 @@ final class CommandSource {
         return .success(number * conversion.scale + conversion.offset)
     }
 
-    /// The reading failed; the process is reaped when its end is reported.
+    /// The reading failed; the process is reaped when its end is reported. A setting has failed only then, because the next one, to the safe
+    /// state, cannot begin before; but a process that not even SIGKILL ends is not waited for.
     private func give(up fault: SensorFault) {
         _ = maud_kill(-process, CommandSource.killSignal)
         closeOutput()
         loop.cancel(timeout)
-        finish(.failure(fault))
+        guard isSetting, self.fault == nil else { return finish(.failure(fault)) }
+        self.fault = fault
+        loop.schedule(timeout, after: nanosecondsPerSecond)
     }
+
+    /// Kills what runs: it has failed.
+    func interrupt() { if isRunning, completion != nil, fault == nil { give(up: .killed(Int(CommandSource.killSignal))) } }
 
     private func finish(_ result: Result<Decimal, SensorFault>) {
         guard let completion else { return }

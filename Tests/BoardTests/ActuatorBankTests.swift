@@ -109,4 +109,68 @@ import Testing
         #expect(bank.value(0) == 2)
         bank.close()
     }
+
+    // MARK: Programs that take their time
+
+    /// A level set by a program that writes down what it is told, and then does what `body` says.
+    private func program(_ body: String, _ keys: String = "") throws -> ActuatorBank {
+        let script = try tree.script("set", "read value; echo $value >> \(tree.root)/told; \(body)")
+        return try bank(#"{"name": "a", "title": "A", "type": "level", "maximum": 9, "safe": 3, \#(keys)"source": {"type": "command", "arguments": ["\#(script)"], "timeout": 20}}"#)
+    }
+    private var told: String { (try? Files.read(tree.root + "/told", limit: 1000))?.text ?? "" }
+    private func waitUntil(told text: String) throws { while told != text { try loop.runOnce(wait: false) } }
+    private var waitsForGo: String { "while [ $value != 3 ] && [ ! -e \(tree.root)/go-$value ]; do sleep 0.02; done" }
+
+    /// The hold time of the command before ends while the next one is being carried out.
+    @Test func aCommandThatIsBeingCarriedOutHasCome() throws {
+        let bank = try program(waitsForGo, #""holdTime": 10, "#)
+        try tree.write("go-1", "")
+        #expect(try set(bank, 1))
+        try advance(9)
+        var isSet: Bool?
+        bank.set(0, to: 2) { isSet = $0 }
+        try waitUntil(told: "1\n2\n")
+        try advance(2)
+        try tree.write("go-2", "")
+        try run(bank)
+        #expect(isSet == true && bank.value(0) == 2 && bank.releases == 0 && told == "1\n2\n")
+        try advance(9)
+        #expect(bank.isIdle)
+        try advance(1)
+        try run(bank)
+        #expect(bank.value(0) == 3 && bank.releases == 1)
+    }
+
+    /// The safe state is the last thing that happens, whatever waited or runs for ever.
+    @Test func atTheEndTheSafeStateIsTheLast() throws {
+        let bank = try program(waitsForGo)
+        var results: [Bool] = []
+        for value: Int64 in [1, 2] { bank.set(0, to: value) { results.append($0) } }
+        try waitUntil(told: "1\n")
+        bank.stop()
+        bank.set(0, to: 4) { results.append($0) }
+        try run(bank)
+        #expect(results == [false, false, false])
+        #expect(told == "1\n3\n" && bank.value(0) == 3)
+        bank.set(0, to: 5) { results.append($0) }
+        #expect(bank.isIdle && results.count == 4 && bank.value(0) == 3)
+        bank.close()
+    }
+
+    /// A program that never ends is killed, and then the safe state is taken at once.
+    @Test func aProgramThatNeverEnds() throws {
+        let bank = try program("[ $value = 3 ] || sleep 1000")
+        var isSet: Bool?
+        bank.set(0, to: 5) { isSet = $0 }
+        try waitUntil(told: "5\n")
+        try advance(20)
+        try run(bank)
+        #expect(isSet == false && bank.value(0) == 3 && told == "5\n3\n" && bank.failures == 1)
+        #expect(loop.nextDeadline == nil)
+    }
+
+    @Test func whatAProgramPrintsDoesNotMatter() throws {
+        let bank = try program("head -c 100000 /dev/zero")
+        #expect(try set(bank, 5) && bank.value(0) == 5)
+    }
 }
