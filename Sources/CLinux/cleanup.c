@@ -16,6 +16,7 @@ static const int ending[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
 enum { ENDINGS = sizeof ending / sizeof *ending, DEPTH = 4, ATTEMPTS = 100, PAUSE = 10000000 };
 static struct { int base, owner; char name[64]; } directory;
 static int programs; /* that the last look at /proc found */
+static struct { const char *name; bool agent; } sought;
 static volatile sig_atomic_t child;
 
 static void endings(sigset_t *set) {
@@ -44,7 +45,7 @@ static void remove_entry(int parent, const char *name, int depth) {
   close(fd);
   unlinkat(parent, name, AT_REMOVEDIR);
 }
-/* gpg (no child of ours: GPGME forks twice), gpg-agent: whoever has the directory's random name on its command line. */
+/* gpg (no child of ours: GPGME forks twice), and gpg-agent unless it is spared: whoever has the directory's random name on its command line. */
 static void end_program(int proc, const char *pid, int depth) {
   (void)depth;
   int number = 0;
@@ -60,21 +61,28 @@ static void end_program(int proc, const char *pid, int depth) {
   if (fd < 0) return;
   ssize_t n = read(fd, line, sizeof line);
   close(fd);
-  if (n <= 0 || number == directory.owner || !memmem(line, (size_t)n, directory.name, strlen(directory.name))) return;
+  if (n <= 0 || number == getpid() || !memmem(line, (size_t)n, sought.name, strlen(sought.name))) return;
+  if (!sought.agent && memmem(line, (size_t)n, "gpg-agent", sizeof "gpg-agent" - 1)) return;
   programs++;
   kill(number, SIGKILL);
 }
+static void end_programs(const char *name, bool agent) {
+  sought.name = name;
+  sought.agent = agent;
+  programs = 0;
+  int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (proc < 0) return;
+  for_each(proc, end_program, 0);
+  close(proc);
+}
+void maud_end_gpg(const char *home) { end_programs(home, false); }
+
 static void clean_up(void) {
   /* One that was just starting another, or was writing a file, makes a second look necessary; and who waits for this command
    * may count on it that all have ended, which takes a moment after the signal. */
   for (int i = 0; i < ATTEMPTS && (i == 0 || programs > 0 || faccessat(directory.base, directory.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0); i++) {
     if (i > 0) nanosleep(&(struct timespec){ .tv_nsec = PAUSE }, NULL);
-    programs = 0;
-    int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (proc >= 0) {
-      for_each(proc, end_program, 0);
-      close(proc);
-    }
+    end_programs(directory.name, true);
     remove_entry(directory.base, directory.name, DEPTH);
   }
 }

@@ -105,7 +105,7 @@ final class Engine {
                 finishIfDone()
                 continue
             }
-            if let timeout { loop.schedule(timeout, after: Int64(Bounds.openPGPSeconds) * nanosecondsPerSecond) }
+            if let timeout { loop.schedule(timeout, after: Int64(operation.seconds) * nanosecondsPerSecond) }
             let code = operation.start(context, operation)
             if code != 0 { isDone(code) }
             finishIfDone()
@@ -122,6 +122,8 @@ final class Engine {
         guard let code = result, let operation = current else { return }
         result = nil
         if let timeout { loop.cancel(timeout) }
+        // GPGME only stops listening to it. A gpg that says nothing, because somebody's message becomes gigabytes that are no content, would go on.
+        if code == GPG_ERR_TIMEOUT.rawValue || operation.sink.isOverfull { maud_end_gpg(home) }
         current = nil
         operation.finish(operation, code & 0xFFFF)
         startNext()

@@ -38,7 +38,7 @@ public enum GnuPGError: Error {
     case inexactText
     /// `Bounds.openPGPOperations` operations wait already.
     case busy
-    /// gpg did not finish within `Bounds.openPGPSeconds`.
+    /// gpg did not finish within the operation's time.
     case timedOut
     /// The program uses something that this gpg does not know.
     case unsupported

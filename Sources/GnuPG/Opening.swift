@@ -11,8 +11,10 @@ extension GnuPG {
     /// our own packet reader. That is the content that was verified: both runs read the same octets, the signature covers
     /// the exact literal, and the two results must agree but for carriage returns.
     ///
-    /// - Parameter limit: octets the content may have at most.
-    public func open(_ message: [UInt8], limit: Int = Bounds.fileSize, completion: @escaping Completion<OpenedMessage>) {
+    /// - Parameters:
+    ///   - limit: octets the content may have at most.
+    ///   - seconds: how long gpg may take.
+    public func open(_ message: [UInt8], limit: Int = Bounds.fileSize, seconds: Int = Bounds.openPGPSeconds, completion: @escaping Completion<OpenedMessage>) {
         let isEncrypted: Bool
         do throws(GnuPGError) { isEncrypted = try GnuPG.isEncrypted(message) } catch { return completion(.failure(error)) }
         let operation = Operation(.reading, source: DataSource(.plain(message)), sink: DataSink(limit: limit), start: { context, operation in
@@ -33,6 +35,7 @@ extension GnuPG {
                 })
             }
         })
+        operation.seconds = seconds
         submit(operation, completion)
     }
 

@@ -10,6 +10,8 @@ final class Operation {
     let passphrase: LockedMemory?
     /// Octets that the derivation hashes, for symmetric encryption.
     let derivationCount: Int64?
+    /// How long it may take.
+    var seconds = Bounds.openPGPSeconds
     /// Starts it on a context; the operation then runs through the loop.
     let start: (gpgme_ctx_t, Operation) -> gpgme_error_t
     /// Called once, on the loop, when gpg is done or could not be started.

@@ -19,6 +19,8 @@ struct StatusReport {
     private(set) var signatureTime: Int64 = 0
     /// The first thing that was wrong with a signature.
     private(set) var signatureProblem: GnuPGError?
+    /// Encryptions that were begun to be taken off.
+    private(set) var decryptions = 0
     private(set) var isDecrypted = false
     private(set) var noSecretKey = false
     /// One of our keys opened the session key.
@@ -105,6 +107,8 @@ struct StatusReport {
         if same(keyword, "PLAINTEXT") {
             literals += 1
             literalMode = UInt8(truncatingIfNeeded: number(word(arguments, 0), radix: 16))
+        } else if same(keyword, "BEGIN_DECRYPTION") {
+            decryptions += 1
         } else if same(keyword, "DECRYPTION_OKAY") {
             isDecrypted = true
         } else if same(keyword, "DECRYPTION_FAILED") {
@@ -133,7 +137,8 @@ struct StatusReport {
         if signatures > 1 { throw .severalSignatures }
         if let signatureProblem { throw signatureProblem }
         guard signatures == 1, let signer else { throw .notSigned }
-        if literals != 1 { throw .damaged }
+        // Inside an encryption there may be another, to whomever: nobody looked at its recipients.
+        if literals != 1 || decryptions > 1 { throw .damaged }
         return signer
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import OpenPGP
 import System
 import Testing
@@ -78,6 +79,28 @@ extension WithGnuPG {
             let fingerprint = try peer.gnupg.wait { peer.gnupg.importKeys(hugo, completion: $0) }[0]
             let message = try peer.open(try fixture("gnupg24/gina/\(gina.description)/BAD-signed-by-hugo.json.pgp"))
             #expect(message.signer == fingerprint)
+        }
+
+        /// Another encryption inside has recipients that nobody looked at.
+        @Test func anEncryptionInsideAnother() throws {
+            let peer = try Peer(account: "ref/alice", passphrase: "fixture-alice")
+            let result = Result { try peer.open(try fixture("hostile/nested.pgp")) }
+            guard case .failure(let error) = result, case .damaged? = error as? GnuPGError else { Issue.record("\(result)"); return }
+        }
+
+        /// What becomes gigabytes without being content keeps gpg busy: it is ended when its time is over, and the next message is opened.
+        @Test func aMessageThatNeverEnds() throws {
+            let peer = try Peer(account: "ref/alice", passphrase: "fixture-alice")
+            let file = try fixture("hostile/skipping-bomb.pgp")
+            let result = Result { try peer.gnupg.wait { peer.gnupg.open(file, limit: 8192, seconds: 1, completion: $0) } as OpenedMessage }
+            guard case .failure(let error) = result, case .timedOut? = error as? GnuPGError else { Issue.record("\(result)"); return }
+            let message = try peer.open(try fixture("ref/alice/\(alice.description)/private.json.pgp"))
+            #expect(message.signer == alice)
+            let programs = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.compactMap { process in
+                try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)
+            }
+            let left = programs.filter { $0.contains(peer.directory.path) }
+            #expect(left.allSatisfy { $0.hasPrefix("gpg-agent") || $0.contains("/gpg-agent") }, "\(left)")
         }
 
         @Test func contentBeyondTheLimitIsRefused() throws {

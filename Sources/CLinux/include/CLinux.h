@@ -153,6 +153,8 @@ intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count);
  * `base`, and then do what they always do. One directory a process, of the process that called; ignored ones stay ignored. */
 int maud_remove_at_signals(int base, const char *name);
 void maud_keep_at_signals(void);           /* takes that back */
+/* Kills the gpg processes (no agent) whose command line holds `home`. */
+void maud_end_gpg(const char *home);
 void maud_hold_signals(void);              /* they wait until they are released */
 void maud_release_signals(void);
 /* After a fork with signals held, releases them: one that ends this process ends the child first, which may have the
