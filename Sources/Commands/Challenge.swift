@@ -60,6 +60,9 @@ public struct Challenges {
         return true
     }
 
+    /// Makes a challenge good again: what it was used for did not happen.
+    public mutating func giveBack(_ challenge: Challenge) { used.removeAll { $0.octets == challenge.octets } }
+
     private func mask(_ salt: ArraySlice<UInt8>) -> UInt32 { checksum(Array(salt))[..<4].reduce(0) { $0 << 8 | UInt32($1) } }
 
     private func checksum(_ octets: [UInt8]) -> [UInt8] {

@@ -21,6 +21,8 @@ public struct OpenedCommand {
 public enum OpeningFailure: Error {
     /// It is not encrypted to the device, not signed by a friend, or damaged.
     case refused
+    /// gpg was still at work after `Bounds.commandOpeningSeconds`: it is made for that.
+    case endless
     /// gpg has too much to do, or failed: try again.
     case busy
 }
@@ -51,6 +53,8 @@ public protocol CommandBackend: AnyObject {
     func open(_ message: [UInt8], completion: @escaping (Result<OpenedCommand, OpeningFailure>) -> Void)
     /// A file of the node's own directory; nil when there is none of that name.
     func file(_ name: [UInt8]) -> OwnFile?
+    /// Whether a file of the node's own directory is encrypted to a friend.
+    func isFile(_ name: [UInt8], for friend: Fingerprint) -> Bool
     /// Calls `body` with the files of the node's own directory whose names begin so, in the order of their names octet by octet, until
     /// it returns false.
     func forEachFile(_ prefix: [UInt8], _ body: (_ name: [UInt8], OwnFile) -> Bool)

@@ -37,6 +37,9 @@ final class CommandGate {
         return true
     }
 
+    /// A stranger kept gpg busy: no stranger for a minute.
+    func close(now: Int64) { starts = [Int64](repeating: now, count: Bounds.strangerCommandsPerMinute) }
+
     /// Seconds until gpg may be started for a stranger again; nil: now.
     func seconds(_ now: Int64) -> Int? {
         starts.removeAll { $0 <= now - CommandGate.minute }

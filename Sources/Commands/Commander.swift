@@ -104,6 +104,9 @@ public final class Commander {
         }
     }
 
+    /// Counts a file that found no place.
+    public func turnAway() { counters.turnedAway += 1 }
+
     /// A new challenge, 16 octets.
     public func challenge() -> [UInt8]? { challenges.make(sinceBoot: backend.clock.sinceBoot)?.octets }
 
@@ -114,12 +117,12 @@ public final class Commander {
     ///   - place: of a PUT; nil for a file that came by itself.
     ///   - completion: called once.
     public func receive(_ message: [UInt8], from sender: Fingerprint, name: [UInt8]?, place: CommandPlace?, completion: @escaping (CommandResult) -> Void) {
-        guard ledger != nil, !isStopping, underWay < Bounds.commandsAtOnce + Bounds.commandsWaiting else { return completion(.busy) }
+        guard ledger != nil, !isStopping, underWay <= Bounds.commandsAtOnce else { return completion(.busy) }
         guard let keys = backend.keyIDs(ofFriend: sender), CommandMessage.isAcceptable(message, own: backend.ownKeyIDs, sender: keys) else {
             counters.unacceptable += 1
             return completion(.unacceptable)
         }
-        if let place, !place.isProven, !gate.start(now: backend.clock.sinceBoot) {
+        if !(place?.isProven ?? backend.isController(sender)), !gate.start(now: backend.clock.sinceBoot) {
             counters.turnedAway += 1
             return completion(.later(gate.seconds(backend.clock.sinceBoot) ?? 1))
         }
@@ -128,7 +131,10 @@ public final class Commander {
             underWay -= 1
             completion(result)
         }
-        backend.open(message) { [unowned(unsafe) self] result in opened(result, file) }
+        backend.open(message) { [unowned(unsafe) self] result in
+            if case .failure(.endless) = result, let place, !place.isProven { gate.close(now: backend.clock.sinceBoot) }
+            opened(result, file)
+        }
     }
 
     private func opened(_ result: Result<OpenedCommand, OpeningFailure>, _ file: CommandFile) {
@@ -150,19 +156,20 @@ public final class Commander {
 
     private func decide(_ command: Command, _ sender: CommandJudge.Sender, _ file: CommandFile) {
         guard let ledger else { return file.done(.busy) }
-        let clock = backend.clock
-        if clock.state == .set {
-            ledger.clockIsSet(now: clock.now / 1_000_000)
-            ledger.drop(before: clock.now / 1_000_000)
-        }
-        if let known = ledger.record(command.identifier) {
+        let clock = backend.clock, file = keepingChallenge(of: command, file)
+        clockChanged()
+        if clock.state == .set { ledger.drop(before: clock.now / 1_000_000) }
+        let known = ledger.record(command.identifier), answer = command.identifier.answerName
+        if let known {
             if known.outcome.controller != sender.fingerprint { return file.done(.conflict) }
             // Its answer is on its way: whoever asks again gets it.
             if known.state == .begun || !known.isAnswered { return file.done(.busy) }
         }
-        if ledger.record(command.identifier) != nil || backend.file(command.identifier.answerName) != nil {
+        if known != nil || backend.file(answer) != nil {
+            // When its record is gone, the answer tells whose command it was: it is encrypted to nobody else.
+            if known == nil, !backend.isFile(answer, for: sender.fingerprint) { return file.done(.conflict) }
             counters.repeated += 1
-            return file.done(.repeated(answer: backend.message(command.identifier.answerName)))
+            return file.done(.repeated(answer: backend.message(answer)))
         }
         switch judge.judge(command, from: sender, clock: clock, ledger: ledger, challenges: &challenges) {
         case .failure(let error):
@@ -172,6 +179,24 @@ public final class Commander {
         case .success(let setting):
             if let name = file.name, backend.hasFile(name, of: file.sender) { return file.done(.conflict) }
             begin(setting, record(command, sender, .begun, nil), ledger, file)
+        }
+    }
+
+    /// The clock was set: it is certain now when a loss of the ledger was seen.
+    public func clockChanged() {
+        let clock = backend.clock
+        if clock.state == .set { ledger?.clockIsSet(now: clock.now / 1_000_000) }
+    }
+
+    /// What was not judged may come again as it is: then its challenge is good again.
+    private func keepingChallenge(of command: Command, _ file: CommandFile) -> CommandFile {
+        guard let challenge = command.challenge, challenges.issued(challenge, sinceBoot: backend.clock.sinceBoot) != nil else { return file }
+        return CommandFile(sender: file.sender, name: file.name, message: file.message) { [unowned(unsafe) self] result in
+            switch result {
+            case .busy, .conflict: challenges.giveBack(challenge)
+            default: break
+            }
+            file.done(result)
         }
     }
 
@@ -188,17 +213,15 @@ public final class Commander {
     /// The record goes to the disk, and only then the actuator moves.
     private func begin(_ setting: CommandJudge.Setting, _ record: LedgerRecord, _ ledger: Ledger, _ file: CommandFile) {
         let outcome = record.outcome
-        let highest = ledger.highestStart(outcome.controller, outcome.target)
         guard ledger.add(record) else { return file.done(.busy) }
-        ledger.raise(outcome.controller, outcome.target, to: outcome.startTime)
         ledger.save { [unowned(unsafe) self] error in
             if let error {
                 // Nothing has moved: the same command may come again.
                 ledger.remove(outcome.identifier)
-                ledger.lower(outcome.controller, outcome.target, to: highest)
                 notWritten("ledger", error.description)
                 return file.done(.busy)
             }
+            ledger.raise(outcome.controller, outcome.target, to: outcome.startTime)
             control.set(setting.actuator, to: setting.value) { [unowned(unsafe) self] isSet in
                 var record = self.record(record, ended: isSet ? nil : .actuatorFailed)
                 record.state = .ended

@@ -17,6 +17,7 @@ extension Commander {
         let ledger = Ledger(file.read(), isFirst: isFirst, now: now) { octets, done in file.write(octets, done) }
         self.ledger = ledger
         if ledger.finding == .lost { Log("ledger-lost").write() }
+        clockChanged()
         log.start()
         countAnswers()
         for record in ledger.records where record.state == .begun {

@@ -28,6 +28,7 @@ public final class Ledger {
         if let octets, let contents = LedgerContents(octets) {
             self.contents = contents
             finding = .whole
+            for record in contents.records where record.state == .begun { raise(record.outcome.controller, record.outcome.target, to: record.outcome.startTime) }
         } else if octets == nil, isFirst {
             finding = .new
         } else {
@@ -48,9 +49,13 @@ public final class Ledger {
 
     private func index(_ identifier: CommandIdentifier) -> Int? { contents.records.firstIndex { $0.outcome.identifier == identifier } }
 
-    /// The highest startTime of a controller's commands for an actuator that were carried out; nil when there is none.
+    /// The highest startTime of a controller's commands for an actuator that were carried out, or are begun; nil when there is none.
     public func highestStart(_ controller: Fingerprint, _ target: [UInt8]) -> Int64? {
-        contents.highest.first { $0.controller == controller && $0.target == target }?.startTime
+        var highest = contents.highest.first { $0.controller == controller && $0.target == target }?.startTime
+        for record in contents.records where record.state == .begun && record.outcome.controller == controller && record.outcome.target == target {
+            highest = max(highest ?? .min, record.outcome.startTime)
+        }
+        return highest
     }
 
     /// Whether something signed at that time may have been carried out and forgotten.
@@ -103,12 +108,6 @@ public final class Ledger {
             contents.highest.remove(at: lowest)
         }
         contents.highest.append(HighestStart(controller: controller, target: target, startTime: startTime))
-    }
-
-    /// Puts the highest startTime back to what it was before a command that was never begun after all; nil: there was none.
-    public func lower(_ controller: Fingerprint, _ target: [UInt8], to startTime: Int64?) {
-        guard let index = contents.highest.firstIndex(where: { $0.controller == controller && $0.target == target }) else { return }
-        if let startTime { contents.highest[index].startTime = startTime } else { contents.highest.remove(at: index) }
     }
 
     /// Drops the records that are settled and that no copy could be mistaken for new any more.

@@ -15,6 +15,8 @@ final class CommandStore: CommandBackend {
     private let account: UnlockedAccount
     private let directories: FriendDirectories
     private let controllers = GroupName("controllers")
+    /// What was put into the directories of friends last: the store reports that as new.
+    private var stored: [(name: [UInt8], friend: Fingerprint)] = []
 
     init(backend: NodeBackend, account: UnlockedAccount, worker: Worker) {
         self.backend = backend
@@ -35,11 +37,12 @@ final class CommandStore: CommandBackend {
     }
 
     func open(_ message: [UInt8], completion: @escaping (Result<OpenedCommand, OpeningFailure>) -> Void) {
-        backend.gnuPG.open(message, limit: Bounds.commandDocument) { result in
+        backend.gnuPG.open(message, limit: Bounds.commandDocument, seconds: Bounds.commandOpeningSeconds) { result in
             switch result {
             case .success(let opened) where opened.wasEncrypted:
                 completion(.success(OpenedCommand(content: opened.content, signer: opened.signer, signatureTime: opened.time / 1_000_000)))
-            case .failure(.busy), .failure(.timedOut), .failure(.system), .failure(.programMissing): completion(.failure(.busy))
+            case .failure(.timedOut): completion(.failure(.endless))
+            case .failure(.busy), .failure(.system), .failure(.programMissing): completion(.failure(.busy))
             default: completion(.failure(.refused))
             }
         }
@@ -48,7 +51,16 @@ final class CommandStore: CommandBackend {
     func message(_ name: [UInt8]) -> [UInt8]? { backend.entry(name).flatMap { backend.read($0) } }
     func hasFile(_ name: [UInt8], of friend: Fingerprint) -> Bool { directories.has(name, of: friend) }
     func storeFile(_ name: [UInt8], _ message: [UInt8], of friend: Fingerprint, done: @escaping (Bool) -> Void) {
+        if stored.count >= 4 * Bounds.commandsAtOnce { stored.removeFirst() }
+        stored.append((name, friend))
         directories.put(name, message, of: friend, now: clock.now, done: done)
+    }
+
+    /// Whether a file that has arrived was put there by `storeFile`; asked once.
+    func hasStored(_ name: [UInt8], of friend: Fingerprint) -> Bool {
+        guard let index = stored.firstIndex(where: { $0.name == name && $0.friend == friend }) else { return false }
+        stored.remove(at: index)
+        return true
     }
 
     // MARK: The node's own files
@@ -56,6 +68,11 @@ final class CommandStore: CommandBackend {
     var clock: NodeClock { backend.clock }
 
     func file(_ name: [UInt8]) -> OwnFile? { backend.entry(name).map { OwnFile(sum: $0.sum, modificationTime: $0.modificationTime) } }
+
+    func isFile(_ name: [UInt8], for friend: Fingerprint) -> Bool {
+        guard let keys = keyIDs(ofFriend: friend), let entry = backend.entry(name) else { return false }
+        return entry.recipients.contains { keys.contains($0) }
+    }
 
     func forEachFile(_ prefix: [UInt8], _ body: ([UInt8], OwnFile) -> Bool) {
         backend.forEachStored(from: prefix) { name, file in

@@ -17,11 +17,17 @@ final class Control: FileReceiver {
     private(set) var hasStarted = false
     /// The node has never run before.
     var isFirst = false
-    /// Command files that were found before commands were taken.
-    private var early: [(message: [UInt8], sender: Fingerprint)] = []
+    /// Command files in the directories of friends: judged one after the other, in the order of their modification times.
+    private var waiting: [(directory: Fingerprint, name: [UInt8], time: Int64)] = []
+    private var isTaking = false
+    private unowned(unsafe) var store: Store?
+    private let loop: EventLoop
+    private lazy var retry = Timer { [unowned(unsafe) self] in takeNext() }
+    private static let retrySeconds: Int64 = 5
 
     init(board: Board, account: UnlockedAccount, bootID: [UInt8], backend: CommandStore, actuators: ActuatorBank, loop: EventLoop) {
         self.backend = backend
+        self.loop = loop
         link = ActuatorLink(actuators)
         commander = Commander(board: board, device: account.fingerprint, bootID: bootID, backend: backend, control: link, loop: loop)
         commander.states.value = { actuators.value($0) }
@@ -33,28 +39,54 @@ final class Control: FileReceiver {
         commander.start(ledger: try LedgerFile(state: state, worker: worker), isFirst: isFirst)
         hasStarted = true
         commander.states.publishAgain()
-        for file in early { take(file.message, from: file.sender) }
-        early = []
+        takeNext()
     }
 
-    func stop() { commander.stop() }
+    func stop() {
+        waiting = []
+        loop.cancel(retry)
+        commander.stop()
+    }
+    func clockChanged() { commander.clockChanged() }
     var isIdle: Bool { commander.isIdle }
 
     // MARK: Files that come by themselves
 
-    /// Looks at what comes into the directories of controllers, by sync or by another program's hand: files named `c-....json.pgp`.
+    /// Looks at what comes into the directories of friends, by sync or by another program's hand: files named `c-....json.pgp`.
     func watch(_ store: Store) {
+        self.store = store
         store.arrived = { [unowned(unsafe) self] directory, name, entry in
             guard name.starts(with: Array<UInt8>("c-")), name.suffix(9).elementsEqual(Array<UInt8>(".json.pgp")), entry.size <= Int64(Bounds.commandFile),
-                  let file = directory.openFile(entry), let message = try? file.readToEnd(limit: Bounds.commandFile) else { return }
-            if hasStarted { return take(message, from: directory.fingerprint) }
-            if early.count < Bounds.commandsWaiting { early.append((message, directory.fingerprint)) }
+                  !backend.hasStored(name, of: directory.fingerprint) else { return }
+            guard waiting.count < Bounds.commandsWaiting else { return commander.turnAway() }
+            // The first is being judged, or is next.
+            let later = waiting.indices.dropFirst(isTaking ? 1 : 0).first { waiting[$0].time > entry.modificationTime }
+            waiting.insert((directory.fingerprint, name, entry.modificationTime), at: later ?? waiting.count)
+            takeNext()
         }
     }
 
-    private func take(_ message: [UInt8], from sender: Fingerprint) {
-        guard backend.isController(sender) else { return }
-        commander.receive(message, from: sender, name: nil, place: nil) { _ in }
+    /// The next of them. When it cannot be judged now, it is tried again later.
+    private func takeNext() {
+        guard hasStarted, !isTaking, let (friend, name, _) = waiting.first else { return }
+        guard let message = message(name, of: friend) else {
+            waiting.removeFirst()
+            return takeNext()
+        }
+        isTaking = true
+        commander.receive(message, from: friend, name: nil, place: nil) { [unowned(unsafe) self] result in
+            isTaking = false
+            // Stopped meanwhile.
+            if waiting.isEmpty { return }
+            if case .busy = result { return loop.schedule(retry, after: Control.retrySeconds * nanosecondsPerSecond) }
+            waiting.removeFirst()
+            takeNext()
+        }
+    }
+
+    private func message(_ name: [UInt8], of friend: Fingerprint) -> [UInt8]? {
+        guard let directory = store?.directory(friend), let entry = name.withUnsafeBytes({ directory.entry($0) }), let file = directory.openFile(entry) else { return nil }
+        return try? file.readToEnd(limit: Bounds.commandFile)
     }
 
     // MARK: Files that are PUT

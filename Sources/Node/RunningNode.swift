@@ -203,6 +203,7 @@ final class RunningNode {
 
     private func clockChanged() {
         if clock.state == .set { store.restamp() }
+        control?.clockChanged()
         publisher.clockChanged()
     }
 

@@ -167,10 +167,12 @@ public enum Bounds {
     public static let commandRecipients = 8
     /// PUTs that are received or judged at one time.
     public static let commandsAtOnce = 4
-    /// Command files that wait to be judged after they came by another way than PUT; further ones are looked at when they come again.
-    public static let commandsWaiting = 16
+    /// Command files whose names wait to be judged after they came by another way than PUT; further ones are left, and counted.
+    public static let commandsWaiting = 256
     /// Commands of strangers that gpg looks at in a minute.
     public static let strangerCommandsPerMinute = 12
+    /// Seconds that gpg may take for one command file: a fraction of one is usual.
+    public static let commandOpeningSeconds = 5
     /// Seconds for the body of a PUT to arrive.
     public static let putSeconds = 10
     /// Seconds that startTime may be from the device's time, unless board.json says otherwise.

@@ -3,6 +3,7 @@ import Foundation
 import OpenPGP
 import Readings
 import System
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -58,6 +59,12 @@ import Vocabulary
         bench.command(wish)
         let other = try #require(bench.command(wish, from: Sample.other))
         #expect(other.isConflict)
+        // Nor does anybody but its controller get the answer when the ledger has forgotten whose it was.
+        bench.backend.simulated.advance(seconds: 301)
+        bench.command(bench.wish("heat"))
+        #expect(bench.commander.ledger?.record(wish.identifier) == nil)
+        #expect(try #require(bench.command(wish, from: Sample.other)).isConflict)
+        #expect(try #require(bench.command(wish)).isRepeated)
     }
 
     @Test func whileItIsUnderWayTheSameIsBusy() throws {
@@ -205,6 +212,24 @@ import Vocabulary
         try expectRefused("expired", bench, wish)
     }
 
+    /// What was not judged may come again as it is, with its challenge.
+    @Test func aChallengeIsNotUsedUpByWhatWasNotJudged() throws {
+        let bench = try Bench.started()
+        #expect(try #require(bench.put(bench.file(bench.wish("heat", "1")), name: "taken.pgp")).isCarriedOut)
+        bench.backend.simulated.realtime = 0
+        var wish = Wish(start: 1_900_000_000)
+        wish.challenge = bench.commander.challenge()
+        let file = bench.file(wish, signed: 1_900_000_000)
+        #expect(try #require(bench.put(file, name: "taken.pgp")).isConflict)
+        withFaults({ $0 == "fsync" ? ErrorNumber.noSpace : 0 }) { #expect(bench.put(file)?.isBusy == true) }
+        #expect(bench.control.values == [1: 10])
+        #expect(try #require(bench.put(file)).isCarriedOut)
+        // Used now, whatever a later one of that name is told.
+        var next = Wish(target: "heat", start: 1_900_000_001)
+        next.challenge = wish.challenge
+        #expect(try #require(bench.put(bench.file(next), name: "taken.pgp")).error == "clock-not-set")
+    }
+
     @Test func aChallengeOfTheProcessBeforeIsNone() throws {
         let bench = try Bench.started()
         bench.backend.simulated.realtime = 0
@@ -260,6 +285,35 @@ import Vocabulary
         #expect(try #require(bench.put(bench.file(bench.wish(after: 1)), isProven: false)).later == 1)
         bench.backend.simulated.advance(seconds: 1)
         #expect(try #require(bench.put(bench.file(bench.wish(after: 1)), isProven: false)).isCarriedOut)
+    }
+
+    /// A message that keeps gpg busy for as long as it may: one a minute from all strangers together.
+    @Test func whoKeepsGPGBusy() throws {
+        let bench = try Bench.started()
+        let message = Sample.message(content: [1, 2, 3])
+        bench.backend.endless = [message]
+        #expect(try #require(bench.put(message)).isUnacceptable)
+        #expect(try #require(bench.put(bench.file(bench.wish()), isProven: false)).isCarriedOut, "a controller's does not close the gate")
+        #expect(try #require(bench.put(message, isProven: false)).isUnacceptable)
+        #expect(try #require(bench.put(bench.file(bench.wish(after: 1)), isProven: false)).later == 60)
+        #expect(try #require(bench.put(bench.file(bench.wish(after: 1)))).isCarriedOut)
+        bench.backend.simulated.advance(seconds: 60)
+        #expect(try #require(bench.put(bench.file(bench.wish()), isProven: false)).isCarriedOut)
+    }
+
+    /// What comes by sync from a friend who is no controller is answered, as often as strangers are.
+    @Test func byAnotherWay() throws {
+        let bench = try Bench.started()
+        func receive(_ wish: Wish, from signer: Fingerprint) -> CommandResult? {
+            var result: CommandResult?
+            bench.commander.receive(bench.file(wish, from: signer), from: signer, name: nil, place: nil) { result = $0 }
+            bench.backend.run()
+            return result
+        }
+        for _ in 0..<12 { #expect(try #require(receive(bench.wish(), from: Sample.other)).error == "not-controller") }
+        #expect(try #require(receive(bench.wish(), from: Sample.other)).later == 60)
+        for index in 0..<20 { #expect(try #require(receive(bench.wish(after: Double(index)), from: Sample.controller)).isCarriedOut) }
+        #expect(bench.backend.friendFiles.isEmpty)
     }
 
     // MARK: What fails

@@ -65,6 +65,33 @@ import Vocabulary
         #expect(ledger.highestStart(Sample.controller, Array("5".utf8)) == 1005)
     }
 
+    /// The record of one command cannot be written while that of a later one waits: only the first was never begun.
+    @Test func theOrderOutlivesACommandThatWasNotBegun() throws {
+        var written: [[UInt8]] = [], done: [(SystemError?) -> Void] = []
+        let ledger = Ledger(nil, isFirst: true, now: 0) { written.append($0); done.append($1) }
+        func begin(_ number: UInt64) {
+            let first = outcome(number)
+            let outcome = CommandOutcome(identifier: first.identifier, controller: first.controller, target: first.target, value: first.value, startTime: Int64(number), error: nil,
+                                         endTime: nil, sinceBoot: 0, bootID: first.bootID)
+            #expect(ledger.add(LedgerRecord(outcome, state: .begun, keepUntil: 0)))
+            ledger.save { if $0 != nil { ledger.remove(outcome.identifier) } else { ledger.raise(outcome.controller, outcome.target, to: outcome.startTime) } }
+        }
+        begin(1)
+        begin(2)
+        #expect(ledger.highestStart(Sample.controller, Array("led".utf8)) == 2)
+        done[0](SystemError(code: ErrorNumber.noSpace, call: "write"))
+        #expect(ledger.highestStart(Sample.controller, Array("led".utf8)) == 2)
+        begin(3)
+        done[1](nil)
+        done[2](SystemError(code: ErrorNumber.noSpace, call: "write"))
+        #expect(ledger.highestStart(Sample.controller, Array("led".utf8)) == 2)
+        // After a restart the one that was begun counts.
+        let next = Ledger(written[1], now: 0) { _, _ in }
+        #expect(next.finding == .whole && next.highestStart(Sample.controller, Array("led".utf8)) == 2)
+        next.change(outcome(2).identifier) { $0.state = .ended }
+        #expect(next.highestStart(Sample.controller, Array("led".utf8)) == 2)
+    }
+
     // MARK: Loss
 
     @Test func aLostLedgerRefusesWhatWasSignedBefore() throws {
@@ -136,6 +163,30 @@ import Vocabulary
         #expect(try #require(bench.command(bench.wish("led", "1", after: -1))).error == "ledger-lost")
         bench.backend.simulated.advance(seconds: 1)
         #expect(try #require(bench.command(bench.wish())).isCarriedOut)
+    }
+
+    /// The moment is when the clock became set, not when the first command came after that.
+    @Test func aLossSeenWithoutClockCountsFromWhenItWasSet() throws {
+        let bench = try Bench()
+        let realtime = bench.backend.simulated.realtime
+        bench.backend.simulated.realtime = 0
+        try bench.start()
+        bench.backend.simulated.realtime = realtime
+        bench.commander.clockChanged()
+        let old = bench.file(bench.wish("led", "1", after: -1)), new = bench.file(bench.wish("heat", "1"))
+        bench.backend.simulated.advance(seconds: 10)
+        #expect(try #require(bench.put(old)).error == "ledger-lost")
+        #expect(try #require(bench.put(new)).isCarriedOut)
+        // Nobody said so: at the next start it is certain.
+        let other = try Bench()
+        other.backend.simulated.realtime = 0
+        try other.start()
+        other.backend.simulated.realtime = realtime
+        let next = try Bench(after: other)
+        try next.start()
+        let later = next.file(next.wish())
+        next.backend.simulated.advance(seconds: 10)
+        #expect(try #require(next.put(later)).isCarriedOut)
     }
 
     // MARK: Power cuts

@@ -88,6 +88,8 @@ final class MemoryBackend: CommandBackend {
     var controllers = [Sample.controller]
     var friends = [Sample.controller, Sample.other]
     var opened: [[UInt8]: OpenedCommand] = [:]
+    /// What gpg does not get to the end of.
+    var endless: [[UInt8]] = []
     /// What happened, in order.
     var events: [String] = []
     var signFailures: [PublishingFailure] = []
@@ -101,6 +103,7 @@ final class MemoryBackend: CommandBackend {
     func isController(_ fingerprint: Fingerprint) -> Bool { controllers.contains(fingerprint) }
     func open(_ message: [UInt8], completion: @escaping (Result<OpenedCommand, OpeningFailure>) -> Void) {
         events.append("open")
+        if endless.contains(message) { return queue.append { completion(.failure(.endless)) } }
         let result = opened[message]
         queue.append { completion(result.map { .success($0) } ?? .failure(.refused)) }
     }
@@ -113,6 +116,7 @@ final class MemoryBackend: CommandBackend {
         }
     }
     func file(_ name: [UInt8]) -> OwnFile? { files[name.text].map { OwnFile(sum: $0.sum, modificationTime: Int64($0.order)) } }
+    func isFile(_ name: [UInt8], for friend: Fingerprint) -> Bool { text(name.text).hasPrefix("fingerprints:\(friend.description)\n") }
     func forEachFile(_ prefix: [UInt8], _ body: ([UInt8], OwnFile) -> Bool) {
         for (name, file) in files.sorted(by: { $0.key < $1.key }) where name.hasPrefix(prefix.text) {
             if !body(Array(name.utf8), OwnFile(sum: file.sum, modificationTime: Int64(file.order))) { return }

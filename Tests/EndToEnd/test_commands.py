@@ -298,9 +298,34 @@ def test_a_command_that_comes_as_a_file(node, controller):
     identifier = json.loads(text)["identifier"]
     wait_until((node.own / f"a-{identifier}.json.pgp").exists, "its answer")
     assert controller.stored_answer(identifier)["actionStatus"] == "CompletedActionStatus"
-    # A PUT goes to the followed directory now.
-    assert controller.put(controller.sign(controller.text(0)), "put.pgp")[0] == 201
-    assert (directory / "put.pgp").exists() and not (node.root / f".{controller.fingerprint}").exists()
+    # A PUT goes to the followed directory now, and is not judged once more there.
+    assert controller.put(controller.sign(controller.text(0)), "c-put.json.pgp")[0] == 201
+    assert (directory / "c-put.json.pgp").exists() and not (node.root / f".{controller.fingerprint}").exists()
+    (directory / ".c-2").write_bytes(controller.sign(controller.text(1)))
+    (directory / ".c-2").rename(directory / "c-2.json.pgp")
+    wait_until(lambda: controller.led() == 1, "the next command in the followed directory")
+    assert node.status()["commands"]["repeated"] == 0
+
+
+def test_many_commands_that_come_as_files(node, controller, gnupg):
+    """However many come at once, each is answered, the oldest first; one of a friend who may not command too."""
+    viewer = Controller(node, gnupg, "viewer", ("viewers",))
+    for friend in (controller, viewer):
+        node.command("friend follow", friend.fingerprint)
+    node.stop()
+    now, texts = time.time(), []
+    for number in reversed(range(40)):
+        texts.append(controller.text(number % 2, start=now - 30 + number / 10))
+        path = node.root / controller.fingerprint / f"c-{number * 7 % 40}.json.pgp"
+        path.write_bytes(controller.sign(texts[-1]))
+        os.utime(path, (now - 30 + number / 10,) * 2)
+    texts.append(viewer.text(1))
+    (node.root / viewer.fingerprint / "c-1.json.pgp").write_bytes(viewer.sign(texts[-1]))
+    node.start()
+    names = [json.loads(text)["identifier"] for text in texts]
+    wait_until(lambda: all((node.own / f"a-{name}.json.pgp").exists() for name in names), "41 answers")
+    assert node.status()["commands"]["completed"] == 40 and controller.led() == 1
+    assert viewer.stored_answer(names[-1])["error"] == "not-controller"
 
 
 # Restarts
@@ -335,6 +360,20 @@ def test_a_command_that_a_kill_interrupted_is_answered_failed_and_never_run_agai
     assert status == 200 and controller.answer(headers, body) == answer
     assert told.read_text().split() == ["0", "1", "0"], "the safe state was taken, the command not run again"
     wait_until(lambda: "failed: interrupted" in node.command("log").stdout.decode(), "the log")
+
+
+def test_at_the_end_the_safe_state_is_taken_whatever_runs(node, gnupg, tmp_path):
+    slow_board(node, tmp_path)
+    controller = Controller(node, gnupg)
+    node.start()
+    text = controller.text(1)
+    client = subprocess.Popen(["curl", "-s", "-X", "PUT", "--data-binary", controller.temporary(controller.sign(text)), controller.url()], stdout=subprocess.DEVNULL)
+    told = tmp_path / "told"
+    wait_until(lambda: told.read_text().split() == ["0", "1"], "the actuator being told")
+    node.stop()
+    client.wait()
+    assert told.read_text().split() == ["0", "1", "0"]
+    assert controller.stored_answer(json.loads(text)["identifier"])["error"] == "actuator-failed"
 
 
 @pytest.mark.parametrize("milliseconds", [5, 10, 15, 20, 30, 45, 60, 90])
