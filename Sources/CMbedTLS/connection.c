@@ -8,6 +8,8 @@
 #include "mbedtls/platform.h"
 #include "mbedtls/x509_crt.h"
 
+enum { RECORD_HEADER = 5, TAG = 16, READS = 64, DUMMIES = 8 };
+
 /* ---- The carrier ---- */
 static int from_carrier(intptr_t result) {
   switch (result) {
@@ -17,10 +19,23 @@ static int from_carrier(intptr_t result) {
     default: return result > 0 ? (int)result : MBEDTLS_ERR_SSL_CONN_EOF;
   }
 }
+/* Whether a record with the present header may not come now (RFC 8446, section 5), which Mbed TLS does not look at: it drops every
+   ChangeCipherSpec, though behind Finished there may be none and nobody needs many before, and opens a handshake message in the clear. */
+static bool is_misplaced(maud_tls_connection *connection) {
+  switch (connection->ssl.in_hdr[0]) {
+    case MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC: return connection->is_over || ++connection->dummies > DUMMIES;
+    case MBEDTLS_SSL_MSG_HANDSHAKE: return connection->ssl.transform_in != NULL;
+    default: return false;
+  }
+}
 static int receive_from_carrier(void *context, unsigned char *octets, size_t count) {
   maud_tls_connection *connection = context;
+  const mbedtls_ssl_context *ssl = &connection->ssl;
   if (count > connection->largest) connection->largest = count;
-  return from_carrier(connection->tls->carrier.receive(connection->owner, octets, count));
+  /* Mbed TLS reads on over records that say nothing: a peer that sends nothing else must not keep the loop. */
+  if (++connection->reads > READS) return MBEDTLS_ERR_SSL_WANT_READ;
+  int result = from_carrier(connection->tls->carrier.receive(connection->owner, octets, count));
+  return result > 0 && ssl->in_left >= RECORD_HEADER && is_misplaced(connection) ? MBEDTLS_ERR_SSL_UNEXPECTED_RECORD : result;
 }
 static int send_to_carrier(void *context, const unsigned char *octets, size_t count) {
   maud_tls_connection *connection = context;
@@ -51,6 +66,38 @@ void maud_tls_close(maud_tls_connection *connection) {
   free(connection);
 }
 
+/* ---- Alerts ---- */
+/* What a peer is told of an error for which Mbed TLS has no alert of its own (RFC 8446, section 6.2). */
+static unsigned char alert_of(const mbedtls_ssl_context *ssl, int error) {
+  size_t length = (size_t)ssl->in_hdr[3] << 8 | ssl->in_hdr[4]; /* of the last record: content, its type and a tag */
+  switch (error) {
+    case MBEDTLS_ERR_SSL_BAD_INPUT_DATA: /* more than the buffer holds: of a record, or of a message in several */
+    case MBEDTLS_ERR_SSL_INVALID_RECORD:
+      if (length > MBEDTLS_SSL_IN_CONTENT_LEN + (ssl->transform_in ? 1 + TAG : 0)) return MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW;
+      return error == MBEDTLS_ERR_SSL_BAD_INPUT_DATA ? MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER : MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE;
+    case MBEDTLS_ERR_SSL_INVALID_MAC: return MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC;
+    case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
+    case MBEDTLS_ERR_SSL_UNEXPECTED_RECORD: return MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE;
+    case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE: return MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE;
+    case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION: return MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION;
+    case MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER: return MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER;
+    case MBEDTLS_ERR_SSL_DECODE_ERROR: return MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR;
+    default: return MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR;
+  }
+}
+/* Mbed TLS has sent an alert: as it stands in the record, encrypted, or at once for a refused key. */
+static bool is_told(const mbedtls_ssl_context *ssl, int error) {
+  return ssl->out_msgtype == MBEDTLS_SSL_MSG_ALERT || (ssl->alert_type != 0 && !ssl->send_alert) || error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
+}
+static void tell(maud_tls_connection *connection, int error) {
+  mbedtls_ssl_context *ssl = &connection->ssl;
+  if (error == MBEDTLS_ERR_SSL_CONN_EOF || error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE || is_told(ssl, error)) return;
+  unsigned char alert = ssl->send_alert ? ssl->alert_type : alert_of(ssl, error);
+  /* With octets of ours on their way, the first call sends those and no alert. */
+  if (ssl->out_left > 0 && mbedtls_ssl_send_alert_message(ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert) != 0) return;
+  mbedtls_ssl_send_alert_message(ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
+}
+
 /* ---- Failing ---- */
 static enum maud_tls_reason reason_of(int error) {
   switch (error) {
@@ -78,12 +125,21 @@ static int result_of(maud_tls_connection *connection, int error) {
     default:
       /* The callback knows better than Mbed TLS why a peer was refused. */
       if (connection->reason != MAUD_TLS_REASON_WRONG_PEER && connection->reason != MAUD_TLS_REASON_CERTIFICATE) connection->reason = reason_of(error);
+      tell(connection, error);
       return MAUD_TLS_FAILED;
   }
 }
 enum maud_tls_reason maud_tls_failure(const maud_tls_connection *connection) { return connection->reason; }
 
 /* ---- The handshake ---- */
+/* Behind its Finished a server writes with the keys of application data (RFC 8446, appendix A.2). Mbed TLS does so when the client has
+   finished too: until then nothing is written but the alert that ends it all, which nobody could read under the old keys. */
+static void use_last_keys(maud_tls_connection *connection) {
+  mbedtls_ssl_context *ssl = &connection->ssl;
+  if (connection->is_client || !ssl->transform_application || ssl->transform_out == ssl->transform_application) return;
+  ssl->transform_out = ssl->transform_application;
+  memset(ssl->cur_out_ctr, 0, sizeof ssl->cur_out_ctr);
+}
 /* The peer's certificate has told who it is: it is not kept. */
 static void forget_certificate(mbedtls_ssl_session *session) {
   if (!session || !session->peer_cert) return;
@@ -109,8 +165,10 @@ int maud_tls_handshake(maud_tls_connection *connection) {
   mbedtls_ssl_context *ssl = &connection->ssl;
   int result = 0;
   connection->tls->current = connection;
+  connection->reads = 0;
   while (result == 0 && ssl->state != MBEDTLS_SSL_HANDSHAKE_OVER) { /* beyond it are the states of tickets */
     result = mbedtls_ssl_handshake_step(ssl);
+    use_last_keys(connection);
     /* A server that resumes goes past this state; in every other handshake it stops here. */
     if (ssl->state == MBEDTLS_SSL_CERTIFICATE_REQUEST) connection->saw_full_handshake = true;
   }
@@ -128,6 +186,7 @@ const char *maud_tls_protocol(const maud_tls_connection *connection) { return mb
 /* ---- Octets ---- */
 intptr_t maud_tls_receive(maud_tls_connection *connection, uint8_t *octets, size_t count) {
   if (!connection->is_over) return MAUD_TLS_FAILED;
+  connection->reads = 0;
   int result = mbedtls_ssl_read(&connection->ssl, octets, count);
   if (result > 0) return result;
   /* 0 is the end of the carrier without the peer's word for it: somebody may have cut it off. */

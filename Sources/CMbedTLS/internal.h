@@ -59,6 +59,7 @@ struct maud_tls_connection {
   uint8_t expected[MAUD_FINGERPRINT];
   size_t unsent;              /* octets that are in a record which the carrier did not take whole */
   size_t largest;             /* record since the buffers rested */
+  unsigned reads, dummies;    /* from the carrier in this call; ChangeCipherSpec in this handshake */
   enum maud_tls_reason reason;
 };
 
