@@ -95,6 +95,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("CommandFuzz", ["Commands", "OpenPGP"]),
+        fuzz("StateFuzz", ["Commands", "Content", "Syncer", "OpenPGP", "System"]),
         fuzz("HTTP2Fuzz", ["Server", "Content", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("NameFuzz", ["Content", "OpenPGP", "Readings", "System"]),
     ]

@@ -22,6 +22,12 @@ for target in "$@"; do
     CommandFuzz)
       cp vocab/examples/command.json "$seeds/command"
       printf '\301\015\003\001\002\003\004\005\006\007\010\022\000\001\001\322\004\001\002\003\004' > "$seeds/file" ;;
+    StateFuzz)
+      # Without their checksums, which the target adds: a ledger with one record and one highest start; one friend's position.
+      python3 -c 'import struct, sys
+record = bytes(20) + struct.pack("<QQBBBBqqqqq", 1, 2, 2, 0, 7, 1, 5, 1, 2, 3, 4) + b"\3led" + b"\4boot"
+open(sys.argv[1] + "/ledger", "wb").write(struct.pack("<QQHH", 0x3167646C6475616D, 0, 1, 1) + record + bytes(20) + b"\3led" + struct.pack("<q", 9))
+open(sys.argv[1] + "/sync", "wb").write(struct.pack("<Q", 0x6D61756473796E31) + bytes(range(20)) + struct.pack("<q", 7))' "$seeds" ;;
     MessageFuzz) find Tests/Fixtures -name '*.pgp' -size -8k | while read -r file; do cp "$file" "$seeds/$(tr / - <<< "$file")"; done ;;
     HTTP2Fuzz)
       # SETTINGS, then two requests (HPACK without a table), PING and WINDOW_UPDATE.

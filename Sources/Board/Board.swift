@@ -21,6 +21,10 @@ public struct Board: Sendable {
     /// Versions kept of an edited file: how many, and how many octets.
     public var versionCount: Int
     public var versionOctets: Int64
+    /// Octets that the files of one friend, and of all, may take, and octets a second that are received of them.
+    public var syncOctetsPerFriend = Bounds.syncOctetsPerFriend
+    public var syncOctets = Bounds.syncOctets
+    public var syncRate = Bounds.syncRate
     /// Seconds that a command's startTime may be from the device's time.
     public var commandWindow = Bounds.commandWindow
 }

@@ -36,7 +36,7 @@ extension Board {
     /// and numbers without more decimals than are published. Unknown keys are refused at every level.
     public init(json octets: [UInt8]) throws(JSONError) {
         let top = try JSONDocument(octets, limit: Bounds.boardFileSize).top.object()
-        try top.allow(["$schema", "name", "description", "model", "sensors", "actuators", "quota", "versions", "commandWindow"])
+        try top.allow(["$schema", "name", "description", "model", "sensors", "actuators", "quota", "versions", "sync", "commandWindow"])
         _ = try top["$schema"]?.text(0...255, controls: true)
         name = try top.text("name", 1...64)
         description = try top.optionalText("description", 1...500)
@@ -48,6 +48,12 @@ extension Board {
             try versions.allow(["count", "bytes"])
             versionCount = Int(try versions.integer("count", 0...1000, default: Int64(versionCount)))
             versionOctets = try versions.integer("bytes", 0...1_073_741_824, unit: "bytes", default: versionOctets)
+        }
+        if let sync = try top["sync"]?.object() {
+            try sync.allow(["bytesPerFriend", "bytes", "bytesPerSecond"])
+            syncOctetsPerFriend = try sync.integer("bytesPerFriend", 0...1_099_511_627_776, unit: "bytes", default: syncOctetsPerFriend)
+            syncOctets = try sync.integer("bytes", 0...1_099_511_627_776, unit: "bytes", default: syncOctets)
+            syncRate = Int(try sync.integer("bytesPerSecond", 4096...1_073_741_824, unit: "bytes", default: Int64(syncRate)))
         }
         commandWindow = Int(try top.integer("commandWindow", 1...3600, unit: "seconds", default: Int64(Bounds.commandWindow)))
         sensors = []

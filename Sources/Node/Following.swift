@@ -1,4 +1,5 @@
 import Account
+import Board
 import Content
 import Discovery
 import EventLoop
@@ -19,11 +20,11 @@ final class Following {
     private let loop: EventLoop
     private var timer: Timer?
 
-    private init(_ options: RunOptions, _ secure: SecureListener, store: Store, friends: Friends, gnuPG: GnuPG, loop: EventLoop, clock: NodeClock) {
+    private init(_ options: RunOptions, _ secure: SecureListener, _ limits: Syncer.Limits, store: Store, friends: Friends, gnuPG: GnuPG, loop: EventLoop, clock: NodeClock) {
         self.store = store
         self.friends = friends
         self.loop = loop
-        syncer = Syncer(store: store, verifier: gnuPG, dialer: TLSDialer(context: secure.context, loop: loop), loop: loop, clock: clock, state: options.state)
+        syncer = Syncer(store: store, verifier: gnuPG, dialer: TLSDialer(context: secure.context, loop: loop), loop: loop, clock: clock, state: options.state, limits: limits)
         discovery = options.usesMulticastDNS ? Discovery(own: store.own, port: secure.listener.port, loop: loop) : nil
         for (fingerprint, address) in options.peers { syncer.add(address, of: fingerprint) }
         timer = Timer { [unowned(unsafe) self] in update() }
@@ -37,9 +38,11 @@ final class Following {
     }
 
     /// Nil without TLS: then nobody can prove to be a friend.
-    static func make(_ options: RunOptions, _ secure: SecureListener?, store: Store, friends: Friends, gnuPG: GnuPG, loop: EventLoop, clock: NodeClock) -> Following? {
+    static func make(_ options: RunOptions, _ secure: SecureListener?, board: Board, store: Store, friends: Friends, gnuPG: GnuPG, loop: EventLoop, clock: NodeClock) -> Following? {
         guard let secure else { return nil }
-        return Following(options, secure, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
+        var limits = Syncer.Limits()
+        (limits.octetsPerFriend, limits.octets, limits.rate) = (board.syncOctetsPerFriend, board.syncOctets, board.syncRate)
+        return Following(options, secure, limits, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
     }
 
     /// Begins, when the store is ready.

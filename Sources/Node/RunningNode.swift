@@ -95,7 +95,7 @@ final class RunningNode {
         listener = try address.listen(server: server, loop: loop)
         server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
-        following = Following.make(options, secure, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
+        following = Following.make(options, secure, board: board, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
         manager = ServiceManager(loop: loop)
     }
 

@@ -1,6 +1,5 @@
 import Content
 import EventLoop
-import HTTP
 import OpenPGP
 import Peer
 import Streams
@@ -15,27 +14,27 @@ final class SyncPass {
     let directory: Directory?
     private(set) var connection: PeerConnection?
     private var candidates: [PeerAddress] = []
-    private var address: PeerAddress?
+    var address: PeerAddress?
     private var dialing: (any Dialing)?
     private var timer: Timer?
     private var deadline: Int64 = 0
     /// Responses of the present connection: one that brought none is not made again.
-    private var responses = 0
+    var responses = 0
     private var lastError = PassFailure.noAddress
-    private var isOver = false
+    var isOver = false
 
     // Listing
-    private var target: [UInt8] = []
-    private var ims: [UInt8] = []
-    private var nextPage: [UInt8]?
-    private var pages = 0
-    private var listed = 0
-    private var date: Int64?
-    private var isListed = false
+    var target: [UInt8] = []
+    var ims: [UInt8] = []
+    var nextPage: [UInt8]?
+    var pages = 0
+    var listed = 0
+    var date: Int64?
+    var isListed = false
     /// There was more than the queue takes.
-    private var isTruncated = false
-    private var clockWentBack = false
-    private var hadProgress = false
+    var isTruncated = false
+    var clockWentBack = false
+    var hadProgress = false
     var queue = EntryQueue()
 
     // Files
@@ -69,7 +68,7 @@ final class SyncPass {
 
     func resume() { connection?.resume() }
 
-    private func end(_ failure: PassFailure?) {
+    func end(_ failure: PassFailure?) {
         guard !isOver else { return }
         isOver = true
         if let timer { syncer.loop.cancel(timer) }
@@ -139,7 +138,7 @@ final class SyncPass {
     }
 
     /// The connection broke. One that had served is made again, at the same place; else the next address is tried, as long as no listing has come.
-    private func broken(_ error: PeerError) {
+    func broken(_ error: PeerError) {
         guard !isOver else { return }
         lastError = .peer(error)
         noteOctets()
@@ -158,76 +157,6 @@ final class SyncPass {
 
     /// A connection that has served is worth making again.
     func noteResponseIfAny(_ error: PeerError?) { if error == nil { responses += 1 } }
-
-    // MARK: The listing
-
-    private func prepareListing(_ directory: Directory) {
-        target = Array("/p2p/") + friend.fingerprint.hexadecimal + Array("?limit=")
-        target.append(decimal: Int64(Bounds.syncEntries))
-        // What is in an empty directory was not taken in, whatever was remembered.
-        guard let since = friend.since, directory.totalCount > 0 else { return }
-        ims = Array("If-Modified-Since: ")
-        ims.append(contentsOf: [UInt8](unsafeUninitializedCapacity: HTTPDate.count) { buffer, count in
-            HTTPDate(seconds: since).write(to: UnsafeMutableRawBufferPointer(buffer))
-            count = HTTPDate.count
-        })
-        ims.append("\r\n")
-    }
-
-    private func list() {
-        pages += 1
-        guard pages <= Bounds.syncPages else { return end(.pages) }
-        // What an answer that broke off had brought comes again.
-        queue = EntryQueue()
-        let asked = syncer.clock.state == .set ? syncer.clock.now / nanosecondsPerSecond : nil
-        get(target, fields: ims, ListingReception(self, asked: asked))
-    }
-
-    /// An entry of the listing.
-    func take(_ event: ListingParser.Event) {
-        switch event {
-        case .refused(let defect, let path): refuse(path, nil, .entry(defect))
-        case .file(let file):
-            // Versions are asked for by their hash, when someone wants one.
-            guard file.version == nil else { return }
-            guard file.fingerprint == friend.fingerprint else { return refuse(file.name.octets, file.sum, .otherUser) }
-            if directory?.knownSum(of: file.name) == file.sum || friend.isRefused(file.sum) { return }
-            guard file.size <= Int64(Bounds.fileSize) else { return refuse(file.name.octets, file.sum, .tooLarge) }
-            if queue.isFull { isTruncated = true } else { queue.append(file) }
-        }
-    }
-
-    /// The head of a listing: when it was made, and where it goes on.
-    func listingBegins(_ head: ResponseHead, asked: Int64?) -> PassFailure? {
-        isTruncated = false
-        hadProgress = false
-        nextPage = head.next
-        if let next = head.next, !isPage(next) { return .pages }
-        friend.listsOnlyFirst = !head.isNotStored && head.next == nil
-        guard date == nil else { return nil }
-        date = head.date?.seconds ?? asked
-        // What the friend published since its clock went back has times that were not asked for: the next visit asks for everything.
-        if let date, let since = friend.since, date < since { clockWentBack = true }
-        return nil
-    }
-
-    /// Whether a link leads to another page of this listing and nowhere else.
-    private func isPage(_ link: [UInt8]) -> Bool {
-        let path = Array("/p2p/") + friend.fingerprint.hexadecimal + Array("?")
-        return link.starts(with: path) && link != target
-    }
-
-    func listingEnds(_ count: Int, _ failure: PassFailure?) {
-        guard !isOver else { return }
-        if case .peer(let error)? = failure { return broken(error) }
-        if let failure { return end(failure) }
-        responses += 1
-        friend.lastGood = address
-        isListed = true
-        listed += count
-        if nextPage != nil, count == 0 || listed > Bounds.listedEntries { return end(.pages) }
-        proceed()
-    }
 
     // MARK: Files
 
@@ -269,8 +198,9 @@ final class SyncPass {
     private func obstacle(_ size: Int64) -> Message? {
         guard let directory else { return "its directory is gone" }
         let pending = finishing.reduce(into: size) { $0 += $1.size }
-        if directory.octets + pending > Bounds.syncOctetsPerFriend { return "its files take \(Int(Bounds.syncOctetsPerFriend >> 20)) MiB, as much as they may" }
-        if syncer.storedOctets + pending > Bounds.syncOctets { return "all friends' files take \(Int(Bounds.syncOctets >> 20)) MiB, as much as they may" }
+        let limits = syncer.limits
+        if directory.octets + pending > limits.octetsPerFriend { return "its files take \(Int(directory.octets >> 10)) of the \(Int(limits.octetsPerFriend >> 10)) KiB that they may" }
+        if syncer.storedOctets + pending > limits.octets { return "all friends' files take \(Int(syncer.storedOctets >> 10)) of the \(Int(limits.octets >> 10)) KiB that they may" }
         if let free = directory.freeOctets, free - pending < Bounds.syncFreeOctets { return "the disk is full" }
         return nil
     }

@@ -22,17 +22,22 @@ final class SyncState {
 
     private func read(_ octets: [UInt8]?) {
         guard let octets else { return }
+        guard let found = SyncState.positions(in: octets) else { return Log("sync-state-not-used").write() }
+        positions = found
+    }
+
+    /// What such a file says; nil when it is not a whole one.
+    static func positions(in octets: [UInt8]) -> [(Fingerprint, Int64)]? {
         let end = octets.count - SHA256Sum.count
-        guard end >= 8, (end - 8) % SyncState.recordOctets == 0, SHA256Sum(of: Array(octets[..<end])).withBytes({ $0.elementsEqual(octets[end...]) }),
-              SyncState.number(octets[..<8]) == SyncState.magic else { return Log("sync-state-not-used").write() }
-        var position = 8
+        guard end >= 8, (end - 8) % recordOctets == 0, SHA256Sum(of: Array(octets[..<end])).withBytes({ $0.elementsEqual(octets[end...]) }),
+              number(octets[..<8]) == magic else { return nil }
+        var found: [(Fingerprint, Int64)] = [], position = 8
         while position < end {
-            let rest = octets[position..<(position + SyncState.recordOctets)]
-            position += SyncState.recordOctets
-            if let fingerprint = Fingerprint(octets: rest.prefix(Fingerprint.count)) {
-                positions.append((fingerprint, Int64(bitPattern: SyncState.number(rest.suffix(8)))))
-            }
+            let rest = octets[position..<(position + recordOctets)]
+            position += recordOctets
+            if let fingerprint = Fingerprint(octets: rest.prefix(Fingerprint.count)) { found.append((fingerprint, Int64(bitPattern: number(rest.suffix(8))))) }
         }
+        return found
     }
 
     private static func number(_ octets: ArraySlice<UInt8>) -> UInt64 {

@@ -18,7 +18,19 @@ extension GnuPG: MessageVerifier {}
 /// Each friend is visited when it shows up, then regularly, after failures with growing pauses; at most `Bounds.syncConnections` at once. Files
 /// become visible only after they were verified.
 public final class Syncer {
+    /// What following may take, as board.json says.
+    public struct Limits: Sendable {
+        /// Octets of one friend's files, versions included, and of all friends'.
+        public var octetsPerFriend = Bounds.syncOctetsPerFriend
+        public var octets = Bounds.syncOctets
+        /// Octets a second, of all friends together.
+        public var rate = Bounds.syncRate
+
+        public init() {}
+    }
+
     let store: Store
+    let limits: Limits
     let verifier: any MessageVerifier
     let dialer: any Dialer
     let loop: EventLoop
@@ -42,8 +54,9 @@ public final class Syncer {
     /// - Parameters:
     ///   - dialer: makes connections that prove who is at the other end.
     ///   - state: the directory where positions are kept; nil to do without.
-    public init(store: Store, verifier: any MessageVerifier, dialer: any Dialer, loop: EventLoop, clock: NodeClock, state: String?) {
+    public init(store: Store, verifier: any MessageVerifier, dialer: any Dialer, loop: EventLoop, clock: NodeClock, state: String?, limits: Limits = Limits()) {
         self.store = store
+        self.limits = limits
         self.verifier = verifier
         self.dialer = dialer
         self.loop = loop
@@ -52,7 +65,7 @@ public final class Syncer {
         resolver = Resolver(loop: loop)
         buffer = .allocate(byteCount: 16 << 10, alignment: 16)
         timer = Timer { [unowned(unsafe) self] in pump() }
-        rate = RateLimit(octetsPerSecond: Bounds.syncRate, loop: loop) { [unowned(unsafe) self] in
+        rate = RateLimit(octetsPerSecond: limits.rate, loop: loop) { [unowned(unsafe) self] in
             for friend in friends { friend.pass?.resume() }
         }
     }

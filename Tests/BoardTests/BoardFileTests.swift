@@ -46,6 +46,7 @@ private func sentence(_ text: String) -> String {
     @Test func everyKeyIsRead() throws {
         let board = try Board(json: Repository.octets(Repository.base))
         #expect(board.name == "Base" && board.model == "None" && board.quota == 1_048_576 && board.versionCount == 0 && board.versionOctets == 0)
+        #expect(board.syncOctetsPerFriend == 1 && board.syncOctets == 0 && board.syncRate == 4096)
         let zone = board.sensors[0]
         #expect(zone.minimum == -400 && zone.maximum == 1250 && zone.decimals == 1 && zone.marginOfError == 5 && zone.deadBand == 1)
         #expect(zone.period == 100_000_000 && zone.batch == 1000 && zone.isOptional && zone.unitText == "°C" && zone.property == "temperature")
@@ -71,6 +72,7 @@ private func sentence(_ text: String) -> String {
         let board = try Board(json: Array(text.utf8))
         let sensor = board.sensors[0], actuator = board.actuators[0]
         #expect(board.description.isEmpty && board.model.isEmpty && board.quota == 67_108_864 && board.versionCount == 16 && board.versionOctets == 8_388_608)
+        #expect(board.syncOctetsPerFriend == 268_435_456 && board.syncOctets == 1_073_741_824 && board.syncRate == 16_777_216)
         #expect(sensor.decimals == 3 && sensor.minimum == -1000 && sensor.marginOfError == nil && sensor.period == 10_000_000_000 && sensor.batch == 6)
         #expect(sensor.deadBand == 0 && sensor.audience == .group("viewers") && !sensor.isOptional)
         #expect(sensor.retention == Retention(count: 1000, days: 30, octets: 8_388_608))
