@@ -20,7 +20,13 @@ package struct VerifiedFile {
 /// Why a file is not believed.
 package struct FileProblem: Error {
     package let reason: Message
-    package init(_ reason: Message) { self.reason = reason }
+    /// It is encrypted, and not to this account.
+    package let isForOthers: Bool
+
+    package init(_ reason: Message, isForOthers: Bool = false) {
+        self.reason = reason
+        self.isForOthers = isForOthers
+    }
 }
 
 /// The files in the Mau directory: names, and contents that are verified whenever they are read.
@@ -67,6 +73,7 @@ extension Desk {
                                          wasEncrypted: opened.wasEncrypted))
         } catch {
             switch error {
+            case .notForUs: return .failure(FileProblem(error.description, isForOthers: true))
             case .programMissing, .busy, .timedOut, .system, .engine: throw CommandError(error)
             default: return .failure(FileProblem(error.description))
             }

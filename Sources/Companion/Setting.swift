@@ -85,7 +85,7 @@ package struct Setting {
         }
         switch response.status {
         case 200, 201, 422: break
-        case 403: throw CommandError(.noPermission, "\(device.name) takes no commands from this account: it is not a friend there, or its key is another (on the device: maud friend add --group controllers)")
+        case 403: throw notTaken
         case 405: throw CommandError(.unavailable, "\(device.name) takes no commands: it has no actuators")
         case 429: throw CommandError(.temporary, "\(device.name) has been given too many commands: try again in a minute")
         case 503: throw CommandError(.temporary, "\(device.name) is busy: try again")
@@ -95,6 +95,10 @@ package struct Setting {
         return try read(response.content, for: command, keeps: true)
     }
 
+    private var notTaken: CommandError {
+        CommandError(.noPermission, "\(device.name) takes no commands from this account: it is not a friend there, or its key is another (on the device: maud friend add --group controllers)")
+    }
+
     /// The answer in a file, which must be the device's own and to this command.
     private func read(_ message: [UInt8], for command: CommandDocument, keeps: Bool) throws(CommandError) -> CommandAnswer {
         let name = CommandAnswer.fileName(command.identifier.hexadecimal.text)
@@ -102,6 +106,8 @@ package struct Setting {
             file.document { (top) throws(JSONError) in try CommandAnswer(top, device: device.fingerprint) }
         }
         switch answer {
+        // A device that has just forgotten us cannot write to us any more.
+        case .failure(let problem) where problem.isForOthers: throw notTaken
         case .failure(let problem): throw CommandError(.dataError, "the answer of \(device.name) is not believed: \(problem.reason)")
         case .success(let answer):
             guard answer.identifier == command.identifier.hexadecimal.text else { throw CommandError(.dataError, "the answer of \(device.name) is one to another command") }

@@ -80,19 +80,18 @@ def test_what_the_device_refuses_ends_with_the_reason(ada, board):
     assert "out-of-limits" in ada.sentence("dataError", "set", "led", "7")
     answer = json.loads(ada.run("set", "led", "7", "--json", code=65).stdout)
     assert (answer["actionStatus"], answer["error"]) == ("FailedActionStatus", "out-of-limits")
-    board.command("friend remove", "--group", "controllers", ada.fingerprint)
-    assert "not-controller" in wait_until(lambda: "not-controller" in (said := refusal(ada)) and said, "the group being read")
+    # From this moment on, first without a word about why.
     board.command("friend remove", ada.fingerprint)
-    assert "takes no commands from this account" in wait_until(lambda: "no commands" in (said := refusal(ada)) and said, "the friend being gone")
+    ada.sentence("noPermission", "set", "led", "0")
+    wait_until(lambda: "takes no commands from this account" in ada.sentence("noPermission", "set", "led", "0"), "the friend being gone")
     assert board.status()["actuators"]["led"] == 0
 
 
-def refusal(person):
-    """How a command fails, with 77; empty while it is still carried out."""
-    import subprocess
-    result = subprocess.run([MAU, "set", "led", "0"], capture_output=True, env=person.environment)
-    assert result.returncode in (0, 77), result.stderr.decode()
-    return result.stderr.decode() if result.returncode else ""
+def test_who_is_no_controller_is_told_so(make_person, board):
+    person = make_person().meets(board, "viewers")
+    board.start("--no-mdns")
+    assert "not-controller" in person.reaches(board).sentence("noPermission", "set", "led", "on")
+    assert board.status()["actuators"]["led"] == 0
 
 
 def test_names_that_mean_nothing_or_too_much(ada, board):
