@@ -5,20 +5,6 @@ import Readings
 import System
 import Vocabulary
 
-/// What `maud status` counts of commands.
-public struct CommandCounters: Sendable {
-    /// Commands carried out; that failed or were refused, each with an answer; that came again.
-    public var completed = 0
-    public var failed = 0
-    public var repeated = 0
-    /// Files that were no command of a friend for us.
-    public var unacceptable = 0
-    /// PUTs that found no place, or came too often.
-    public var turnedAway = 0
-    /// Times that the ledger, an answer or a command file could not be written.
-    public var writeFailures = 0
-}
-
 /// What became of a command file.
 public enum CommandResult {
     /// It was carried out; whether the file was stored, and the signed answer (nil when that could not be written yet).
@@ -96,16 +82,13 @@ public final class Commander {
         switch gate.enter(isProven: isProven, now: backend.clock.sinceBoot) {
         case .place(let place): return (place, 0)
         case .busy:
-            counters.turnedAway += 1
+            turnAway()
             return (nil, 0)
         case .later(let seconds):
-            counters.turnedAway += 1
+            turnAway()
             return (nil, seconds)
         }
     }
-
-    /// Counts a file that found no place.
-    public func turnAway() { counters.turnedAway += 1 }
 
     /// A new challenge, 16 octets.
     public func challenge() -> [UInt8]? { challenges.make(sinceBoot: backend.clock.sinceBoot)?.octets }
@@ -119,11 +102,11 @@ public final class Commander {
     public func receive(_ message: [UInt8], from sender: Fingerprint, name: [UInt8]?, place: CommandPlace?, completion: @escaping (CommandResult) -> Void) {
         guard ledger != nil, !isStopping, underWay <= Bounds.commandsAtOnce else { return completion(.busy) }
         guard let keys = backend.keyIDs(ofFriend: sender), CommandMessage.isAcceptable(message, own: backend.ownKeyIDs, sender: keys) else {
-            counters.unacceptable += 1
+            refuse()
             return completion(.unacceptable)
         }
         if !(place?.isProven ?? backend.isController(sender)), !gate.start(now: backend.clock.sinceBoot) {
-            counters.turnedAway += 1
+            turnAway()
             return completion(.later(gate.seconds(backend.clock.sinceBoot) ?? 1))
         }
         underWay += 1
@@ -142,12 +125,12 @@ public final class Commander {
         case .failure(.busy): file.done(.busy)
         case .success(let opened) where opened.signer == file.sender:
             guard let command = try? Command(opened.content) else {
-                counters.unacceptable += 1
+                refuse()
                 return file.done(.malformed)
             }
             decide(command, CommandJudge.Sender(fingerprint: opened.signer, isController: backend.isController(opened.signer), signatureTime: opened.signatureTime), file)
         default:
-            counters.unacceptable += 1
+            refuse()
             file.done(.unacceptable)
         }
     }
@@ -155,7 +138,7 @@ public final class Commander {
     // MARK: Deciding
 
     private func decide(_ command: Command, _ sender: CommandJudge.Sender, _ file: CommandFile) {
-        guard let ledger else { return file.done(.busy) }
+        guard let ledger, !isStopping else { return file.done(.busy) }
         let clock = backend.clock, file = keepingChallenge(of: command, file)
         clockChanged()
         if clock.state == .set { ledger.drop(before: clock.now / 1_000_000) }

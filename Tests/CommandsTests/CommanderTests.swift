@@ -318,6 +318,24 @@ import Vocabulary
 
     // MARK: What fails
 
+    /// What is not judged when the node ends may come again to the next one.
+    @Test func atTheEnd() throws {
+        let bench = try Bench.started()
+        let wish = bench.wish(), file = bench.file(wish)
+        let place = bench.commander.enter(isProven: true).place
+        var result: CommandResult?
+        bench.commander.receive(file, from: Sample.controller, name: Array("c.pgp".utf8), place: place) { result = $0 }
+        bench.commander.stop()
+        #expect(!bench.commander.isIdle && bench.commander.enter(isProven: true).place == nil)
+        bench.backend.run()
+        #expect(try #require(result).isBusy && bench.commander.isIdle && bench.control.values.isEmpty)
+        let next = try Bench(after: bench)
+        try next.start()
+        next.backend.simulated.advance(seconds: 1)
+        #expect(try #require(next.command(next.wish())).isCarriedOut)
+        #expect(try #require(bench.put(file)).isBusy)
+    }
+
     @Test func anActuatorThatFails() throws {
         let bench = try Bench.started()
         bench.control.fails = true

@@ -140,6 +140,7 @@ def test_a_stranger(node, controller, tmp_path):
     finally:
         home.close()
     assert controller.led() == 0
+    assert node.status()["commands"]["unacceptable"] == 3 and node.log_text().count("event=command-unacceptable") == 2, "logged when the count doubles"
     assert not (node.root / f".{stranger.fingerprint}").exists() and not (node.root / f".{controller.fingerprint}").exists()
     assert node.names("^a-") == []
 
