@@ -1,5 +1,6 @@
 import Content
 import HTTP
+import OpenPGP
 import Peer
 import System
 
