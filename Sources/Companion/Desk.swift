@@ -20,6 +20,7 @@ package final class Desk {
     /// Unlocks the account. No thread may have been started before (see `UnlockedHome`).
     package init(_ place: Place) throws(CommandError) {
         self.place = place
+        Log.isWritten = false
         guard (try? Files.status(MauDirectory(place.root).account)) != nil else {
             throw CommandError(.noInput, "there is no account in \(place.root): mau init --name NAME makes one, --root DIR names another Mau directory")
         }

@@ -113,7 +113,8 @@ package struct Setting {
             guard answer.identifier == command.identifier.hexadecimal.text else { throw CommandError(.dataError, "the answer of \(device.name) is one to another command") }
             // What the next visit would bring; when it cannot be kept now, that does.
             if keeps, device.isFollowed, let name = try? FileName(name) {
-                _ = try? ContentFile.write(root: desk.place.root, own: device.fingerprint, name: name, octets: message, exclusive: true, clock: desk.session.clock)
+                _ = try? ContentFile.write(root: desk.place.root, own: device.fingerprint, name: name, octets: message, exclusive: true, clock: desk.session.clock,
+                                               limits: Visits.storeLimits)
             }
             return answer
         }

@@ -22,15 +22,28 @@ final class Visits {
     private let store: Store
     private let syncer: Syncer
 
+    /// A PC has room for what a device removed long ago: twenty times what a node keeps of a friend.
+    static var storeLimits: Store.Limits {
+        var limits = Store.Limits()
+        limits.files = 200_000
+        return limits
+    }
+
+    private static var limits: Syncer.Limits {
+        var limits = Syncer.Limits()
+        (limits.octetsPerFriend, limits.octets) = (4 << 30, 32 << 30)
+        return limits
+    }
+
     /// Reads what is there of all friends who are followed.
     init(_ network: Network) throws(CommandError) {
         desk = network.desk
         let session = desk.session
         do throws(ContentError) {
-            store = try Store(root: session.root, state: nil, own: desk.own, loop: desk.loop, worker: network.worker, clock: session.clock)
+            store = try Store(root: session.root, state: nil, own: desk.own, loop: desk.loop, worker: network.worker, clock: session.clock, limits: Visits.storeLimits)
             try store.start {}
         } catch { throw CommandError(error) }
-        syncer = Syncer(store: store, verifier: session.gnuPG, dialer: network.dialer, loop: desk.loop, clock: session.clock, state: nil)
+        syncer = Syncer(store: store, verifier: session.gnuPG, dialer: network.dialer, loop: desk.loop, clock: session.clock, state: nil, limits: Visits.limits)
         let fingerprints = desk.followed.map(\.fingerprint)
         let store = store
         try desk.turn { store.isReady && fingerprints.allSatisfy { store.directory($0)?.isSettled ?? true } }

@@ -6,6 +6,8 @@ import CLinux
 /// whatever a hostile name contains. A line has at most 1,000 octets; what is longer is cut.
 public struct Log: ~Copyable {
     private var line: [UInt8] = []
+    /// Whether lines are written; a program that a person looks at says things in other words. Set before there is a thread.
+    nonisolated(unsafe) public static var isWritten = true
 
     /// Starts a line. Use the chained `field`s and end with `write()`.
     public init(_ event: StaticString) {
@@ -47,6 +49,7 @@ public struct Log: ~Copyable {
 
     /// Writes the line to standard error.
     public consuming func write() {
+        guard Log.isWritten else { return }
         if line.count > 1000 { line.removeSubrange(1000...) }
         line.append(0x0A)
         Output.standardError(line)
