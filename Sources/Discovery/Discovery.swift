@@ -98,6 +98,15 @@ public final class Discovery {
         if isUp { browse() }
     }
 
+    /// A friend was not where it is announced. The daemon tells when services come and go, not when a machine has another address.
+    public func lookAgain(for fingerprint: Fingerprint) {
+        guard let avahi, isUp else { return }
+        for hit in hits where hit.fingerprint == fingerprint {
+            _ = fingerprint.description.withCString { maud_avahi_resolve(avahi, hit.interface, hit.protocolNumber, $0) }
+        }
+        flush()
+    }
+
     // MARK: The bus
 
     private func open() {
@@ -252,8 +261,9 @@ public final class Discovery {
 
     private func serviceResolved(_ event: maud_avahi_event) {
         guard let fingerprint = friend(event.name), let text = event.address, let address = Discovery.address(text, event.interface, event.port) else { return }
-        let isKnown = hits.contains { $0.fingerprint == fingerprint && $0.address == address && $0.interface == event.interface }
-        if !isKnown, hits.count < Bounds.discoveredAddresses {
+        if hits.contains(where: { $0.fingerprint == fingerprint && $0.address == address && $0.interface == event.interface }) { return }
+        forgetHits { Discovery.isHit($0, fingerprint, event) }
+        if hits.count < Bounds.discoveredAddresses {
             hits.append(Hit(fingerprint: fingerprint, interface: event.interface, protocolNumber: event.protocol, address: address))
         }
         counters.found += 1
@@ -272,7 +282,12 @@ public final class Discovery {
 
     private func serviceLost(_ event: maud_avahi_event) {
         guard let fingerprint = friend(event.name) else { return }
-        forgetHits { $0.fingerprint == fingerprint && $0.interface == event.interface && $0.protocolNumber == event.protocol }
+        forgetHits { Discovery.isHit($0, fingerprint, event) }
+    }
+
+    /// The daemon tells one address for each interface and protocol.
+    private static func isHit(_ hit: Hit, _ fingerprint: Fingerprint, _ event: maud_avahi_event) -> Bool {
+        hit.fingerprint == fingerprint && hit.interface == event.interface && hit.protocolNumber == event.protocol
     }
 
     private func forgetHits(_ isGone: (Hit) -> Bool) {

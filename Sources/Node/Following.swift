@@ -33,6 +33,7 @@ final class Following {
             if !entry.isPublic, let directory = store.directory(fingerprint) { store.arrived?(directory, name.octets, entry) }
         }
         secure.handshakes.identified = { [unowned(unsafe) self] in syncer.connected($0) }
+        syncer.missed = { [unowned(unsafe) self] in discovery?.lookAgain(for: $0) }
         discovery?.found = { [unowned(unsafe) self] in syncer.found($0, at: $1) }
         discovery?.lost = { [unowned(unsafe) self] in syncer.lost($0, at: $1) }
     }

@@ -7,12 +7,14 @@ import System
 extension Responder {
     func respond(withFileIn directory: Directory, _ route: Route, _ head: RequestHead, _ octets: UnsafeRawBufferPointer) {
         let name = UnsafeRawBufferPointer(rebasing: server.output[0..<route.nameCount])
+        // Looked up whether there is a file or not: the time that it takes must not tell.
+        let viewer = server.viewer(of: stream)
         let entry: Entry?
         switch route.kind {
         case .version(let sum): entry = directory.version(of: name, sum: sum)
         default: entry = directory.entry(name)
         }
-        guard let entry, server.viewer(of: stream).sees(entry) else { return respond(directory.isSettled ? .notFound : .serviceUnavailable) }
+        guard let entry, viewer.sees(entry) else { return respond(directory.isSettled ? .notFound : .serviceUnavailable) }
         let file = Representation(size: entry.size, modified: modified(entry), sum: entry.sum, isImmutable: route.kind != .file, isPublic: entry.isPublic)
         guard let answer = conditions(head, octets, file) else { return }
         // It was changed or removed a moment ago; the store looks at it again.

@@ -45,6 +45,8 @@ public final class Syncer {
     public internal(set) var octetsReceived: Int64 = 0
     /// Called with each file that has become visible.
     public var received: ((Fingerprint, FileName, Entry) -> Void)?
+    /// Called with a friend whom a visit found at none of its addresses.
+    public var missed: ((Fingerprint) -> Void)?
     private let state: SyncState?
     private var staticAddresses: [(Fingerprint, PeerAddress)] = []
     private var timer: Timer?
@@ -197,6 +199,7 @@ public final class Syncer {
             let pause = Syncer.pause(afterFailures: friend.failures)
             friend.due = now + Int64(pause) * nanosecondsPerSecond
             note(friend, failure, pause: pause)
+            if !friend.wasFound { missed?(friend.fingerprint) }
         } else {
             friend.failures = 0
             friend.problem = nil

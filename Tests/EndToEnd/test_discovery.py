@@ -192,6 +192,23 @@ def test_an_interface_that_goes_and_comes(network, make_node):
     wait_until(lambda: about(sink, source).get("visits"), "the visit", 90)
 
 
+def test_a_friend_with_another_address_is_found_again(network, make_node):
+    """The service stays as it was, and nobody says anything of it: only its machine's address is another."""
+    one, two = network(), network()
+    for machine in (one, two):
+        machine.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+    source, sink = make_node("source").init(), make_node("sink").init()
+    befriend(sink, source)
+    one.begin("publish", "avahi-publish", "-s", source.fingerprint, "_mau._tcp", "4433", "txtvers=1")
+    start(sink, two)
+    wait_until(lambda: about(sink, source).get("failedVisits"), "a visit while nobody serves", 60)
+    one.run("ip", "address", "del", f"{one.address}/24", "dev", "eth0")
+    one.run("ip", "address", "add", "198.51.100.77/24", "dev", "eth0")
+    source.start("--no-mdns", https="[::]:4433", wrapper=one.inside, environment=one.environment)
+    wait_until(lambda: about(sink, source).get("visits"), "the visit", 100)
+    assert about(sink, source)["lastAddress"] == "198.51.100.77:4433" and about(sink, source)["addresses"] == 1
+
+
 def test_a_friend_announced_in_capitals_is_found(network, make_node, gnupg):
     """Announced by avahi-publish, served by a node that says nothing."""
     one, two = network(), network()

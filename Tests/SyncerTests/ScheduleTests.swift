@@ -90,6 +90,20 @@ extension SyncerTests {
             #expect(rig.peer.dials.count == 1 && rig.friend.problem == nil)
         }
 
+        @Test func whoWasNotFoundIsToldOf() throws {
+            let rig = try Rig()
+            var missed: [Fingerprint] = []
+            rig.syncer.missed = { missed.append($0) }
+            rig.peer.isDown = true
+            try rig.visit()
+            #expect(missed == [alice])
+            rig.peer.isDown = false
+            rig.peer.files = [("a.pgp", signed("1"), 1)]
+            rig.peer.answer = { $0.path.hasSuffix(".pgp") ? ScriptedPeer.response(500, []) : nil }
+            try rig.pass(Bounds.syncPauseSeconds)
+            #expect(rig.friend.problem != nil && missed == [alice], "it was there")
+        }
+
         @Test func anAnnouncementIsAnAddressToTry() throws {
             let rig = try Rig()
             try rig.visit()
