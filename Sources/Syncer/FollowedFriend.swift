@@ -36,7 +36,7 @@ final class FollowedFriend {
     /// Newest discovery first, static ones last; at most `Bounds.syncAddresses` are discovered.
     private(set) var addresses: [Address] = []
     /// Where the last visit found the friend.
-    var lastGood: PeerAddress? { didSet { wasFound = true } }
+    var lastGood: PeerAddress?
     /// Whether the visit that began last has found the friend.
     var wasFound = false
     /// Seconds since 1970 by the friend's clock, 2 before the last listing that was taken in completely; nil: everything is asked for.

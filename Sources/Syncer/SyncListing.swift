@@ -31,15 +31,22 @@ extension SyncPass {
     /// An entry of the listing.
     func take(_ event: ListingParser.Event) {
         switch event {
-        case .refused(let defect, let path): refuse(path, nil, .entry(defect))
+        case .refused(let defect, let path): refuseEntry(path, SHA256Sum(of: path), .entry(defect))
         case .file(let file):
             // Versions are asked for by their hash, when someone wants one.
             guard file.version == nil else { return }
-            guard file.fingerprint == friend.fingerprint else { return refuse(file.name.octets, file.sum, .otherUser) }
+            guard file.fingerprint == friend.fingerprint else {
+                return refuseEntry(file.name.octets, SHA256Sum(of: file.fingerprint.octets + file.name.octets), .otherUser)
+            }
             if directory?.knownSum(of: file.name) == file.sum || friend.isRefused(file.sum) { return }
             guard file.size <= Int64(Bounds.fileSize) else { return refuse(file.name.octets, file.sum, .tooLarge) }
             if queue.isFull { isTruncated = true } else { queue.append(file) }
         }
+    }
+
+    /// What is no file of the friend's stands in each of its listings: it is counted and named once.
+    private func refuseEntry(_ name: [UInt8], _ sum: SHA256Sum, _ refusal: Refusal) {
+        if !friend.isRefused(sum) { refuse(name, sum, refusal) }
     }
 
     /// The head of a listing: when it was made, and where it goes on.

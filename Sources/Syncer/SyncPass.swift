@@ -80,7 +80,7 @@ final class SyncPass {
         // What is being verified or stored ends by itself; nobody waits for it.
         for one in finishing { one.abandon() }
         finishing = []
-        if failure == nil { friend.since = clockWentBack ? nil : date.map { $0 - 2 } }
+        if failure == nil { friend.since = clockWentBack ? nil : date.map { $0 - 2 } ?? friend.since }
         syncer.ended(friend, failure, hasProgress: hasProgress)
     }
 
@@ -132,6 +132,7 @@ final class SyncPass {
     private func connected(_ stream: any Stream, _ address: PeerAddress) {
         if let timer { syncer.loop.schedule(timer, at: deadline) }
         noteOctets()
+        friend.wasFound = true
         connection = PeerConnection(stream, buffer: syncer.buffer, loop: syncer.loop, clock: syncer.clock, rate: syncer.rate)
         responses = 0
         isListed ? proceed() : list()
@@ -260,7 +261,7 @@ final class SyncPass {
     }
 
     /// Counts and names a file that is not taken.
-    func refuse(_ name: [UInt8], _ sum: SHA256Sum?, _ refusal: Refusal) {
+    func refuse(_ name: [UInt8], _ sum: SHA256Sum, _ refusal: Refusal) {
         guard !isOver else { return }
         syncer.counters.refused[refusal.kind.rawValue] += 1
         friend.counters.refused[refusal.kind.rawValue] += 1
@@ -271,6 +272,6 @@ final class SyncPass {
         line.field("file", octets: name)
         line.field("reason", reason)
         line.write()
-        if !friend.remember(sum ?? SHA256Sum(of: name)) { end(.tooManyRefusals) }
+        if !friend.remember(sum) { end(.tooManyRefusals) }
     }
 }

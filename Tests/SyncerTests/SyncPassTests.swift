@@ -181,6 +181,35 @@ extension SyncerTests {
             #expect(rig.peer.requests.count == 1 && rig.friend.counters.refusedFiles == 4)
         }
 
+        /// A listing has them each time.
+        @Test func entriesThatAreNoneAreCountedAndNamedOnce() throws {
+            let rig = try Rig()
+            rig.peer.files = [file("good.pgp", "1"), file("huge.pgp", "2"), file(".hidden.pgp", "3")]
+            rig.peer.listedSize = { name, size in name == "huge.pgp" ? Bounds.fileSize + 1 : size }
+            rig.peer.answer = { [unowned rig] request in
+                if request.path.hasSuffix(".pgp") { return nil }
+                // Carol's has the name and the octets of a good file: that one is taken all the same.
+                let entries = rig.peer.list([rig.peer.files[0]], of: carol).dropLast() + "," + rig.peer.list(rig.peer.files).dropFirst()
+                return ScriptedPeer.response(200, Array(entries.utf8), rig.peer.dateLine)
+            }
+            for _ in 0..<3 {
+                try rig.visit()
+                try rig.pass(Bounds.syncIntervalSeconds)
+            }
+            #expect(rig.listing == ["good.pgp"] && rig.friend.problem == nil)
+            #expect(rig.friend.counters.refused[Refusal.Kind.paths.rawValue] == 2 && rig.friend.counters.refused[Refusal.Kind.sizes.rawValue] == 1)
+        }
+
+        /// What a peer might answer when nothing is new.
+        @Test func afterNotModifiedThePositionStays() throws {
+            let rig = try Rig()
+            rig.peer.files = [file("a.pgp", "1", 1_799_999_000)]
+            try rig.visit()
+            rig.peer.answer = { _ in Array("HTTP/1.1 304 Not Modified\r\n\r\n".utf8) }
+            try rig.pass(Bounds.syncIntervalSeconds)
+            #expect(rig.friend.since == 1_799_999_998 && rig.friend.problem == nil)
+        }
+
         /// Chunked, and to the end of the connection: the length is not announced.
         @Test(arguments: [-1, 0, 1]) func contentOfAnUnannouncedLength(_ difference: Int) throws {
             let rig = try Rig()
@@ -264,7 +293,7 @@ extension SyncerTests {
             let rig = try Rig { try hole($0 + "/big.pgp", Bounds.syncOctetsPerFriend - 10) }
             rig.peer.files = [file("a.pgp", "1")]
             try rig.visit()
-            #expect(rig.peer.requests.count == 1 && rig.friend.problem?.text == "its files take 256 MiB, as much as they may")
+            #expect(rig.peer.requests.count == 1 && rig.friend.problem?.text == "its files take 262143 of the 262144 KiB that they may")
             try Files.remove(rig.path + "/big.pgp")
             try rig.run { rig.store.directory(alice)?.octets == 0 }
             try rig.pass(Bounds.syncPauseSeconds)
@@ -281,7 +310,7 @@ extension SyncerTests {
             }
             rig.peer.files = [file("a.pgp", "1")]
             try rig.visit()
-            #expect(rig.peer.requests.count == 1 && rig.friend.problem?.text == "all friends' files take 1024 MiB, as much as they may")
+            #expect(rig.peer.requests.count == 1 && rig.friend.problem?.text == "all friends' files take 1048576 of the 1048576 KiB that they may")
         }
 
         // MARK: Downloads that break off
