@@ -76,6 +76,8 @@ extension Desk {
             }
             let visit = try network().visit(device.fingerprint)
             if visit.refused > 0 { Desk.note("\(visit.refused) files of \(device.name) were refused: they are not what they should be") }
+            // Friends who are no devices are away most of the time.
+            if visit.isAway, device.description == nil, devices.count > 1 { continue }
             if let problem = visit.problem { Desk.note("\(device.name) could not be visited: \(problem); what is shown was fetched earlier") } else { fresh.append(device.fingerprint) }
         }
         return fresh

@@ -17,6 +17,8 @@ package final class Network {
     let worker: Worker
     private let resolver: Resolver
     private var discovery: Discovery?
+    /// Since when announcements are heard, in nanoseconds since boot: nobody is waited for twice.
+    private var listeningSince: Int64 = 0
     private var discovered: [(fingerprint: Fingerprint, address: PeerAddress)] = []
     private var visits: Visits?
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
@@ -45,15 +47,16 @@ package final class Network {
     /// Seconds until an announcement counts as not coming, and until there counts as being no Avahi daemon.
     static let announcementSeconds = 2.0, daemonSeconds = 0.5
 
-    /// Everybody whom the local network announces, after so many seconds. Without an Avahi daemon nobody, at once.
+    /// Everybody whom the local network announces, after so many seconds of listening in all. Without an Avahi daemon nobody, at once.
     package func announced(seconds: Double = announcementSeconds, isEnough: () -> Bool = { false }) throws(CommandError) -> [(fingerprint: Fingerprint, address: PeerAddress)] {
         guard desk.place.usesMulticastDNS else { return [] }
         let discovery = discovery ?? startDiscovery()
-        let daemonEnd = desk.loop.now + Int64(Network.daemonSeconds * 1e9)
+        let daemonEnd = listeningSince + Int64(Network.daemonSeconds * 1e9)
+        let left = Double(listeningSince - desk.loop.now) / 1e9 + seconds
         let pulse = Timer {}
         desk.loop.schedule(pulse, at: daemonEnd)
         defer { desk.loop.cancel(pulse) }
-        try desk.turn(atMost: seconds) { isEnough() || discovery.counters.daemons == 0 && desk.loop.now >= daemonEnd }
+        try desk.turn(atMost: max(0, left)) { isEnough() || discovery.counters.daemons == 0 && desk.loop.now >= daemonEnd }
         return discovered
     }
 
@@ -64,6 +67,7 @@ package final class Network {
         }
         made.lost = { [unowned self] fingerprint, address in discovered.removeAll { $0.fingerprint == fingerprint && $0.address == address } }
         discovery = made
+        listeningSince = desk.loop.now
         made.start()
         return made
     }
@@ -116,7 +120,7 @@ package final class Network {
     /// Fetches what is new from a followed friend.
     func visit(_ fingerprint: Fingerprint) throws(CommandError) -> Visit {
         let addresses = try addresses(of: fingerprint)
-        if addresses.isEmpty { return Visit(problem: "no address of it is known (--peer FINGERPRINT=HOST:PORT gives one)") }
+        if addresses.isEmpty { return Visit(isAway: true, problem: "no address of it is known (--peer FINGERPRINT=HOST:PORT gives one)") }
         if visits == nil { visits = try Visits(self) }
         return try visits?.visit(fingerprint, addresses) ?? Visit()
     }

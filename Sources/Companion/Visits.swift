@@ -12,6 +12,8 @@ package struct Visit {
     package var files = 0
     /// Files that were refused.
     package var refused = 0
+    /// There was no address to try.
+    package var isAway = false
     /// Why not everything could be had; nil when it could.
     package var problem: Message?
 }

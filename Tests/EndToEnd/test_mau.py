@@ -204,6 +204,7 @@ def test_errors_are_one_sentence(make_person, tmp_path):
     assert "already" in person.sentence("cannotCreate", "init", "--name", "Again")
     person.passphrase_file.write_text("wrong\n")
     assert "passphrase" in person.sentence("noPermission", "devices")
+    assert "--passphrase-file" in person.sentence("usage", "devices", wrapper=["setsid", "--wait"], environment={"MAU_PASSPHRASE_FILE": ""})
     assert "HOST:PORT" in person.sentence("usage", "devices", "--peer", "x")
     assert b"Usage: mau" in person.run("get", "--no-such-option", code=64).stderr
     assert person.run("frobnicate", code=64).stderr

@@ -124,6 +124,19 @@ def test_export_leaves_out_what_is_not_believed_and_says_so(collected, board):
     assert file.name not in result.stdout.decode() and file.name in result.stderr.decode()
 
 
+def test_a_node_verifies_itself(make_person, board):
+    """On the node's own directory: its public and its private chains, from their beginning."""
+    person = make_person("Nobody")
+    board.start("--no-mdns")
+    wait_until(lambda: len(list(board.own.glob("r-humidity-*"))) > 3, "some readings")
+    board.stop()
+    own = ["verify", "--offline", "--root", board.root, "--passphrase-file", board.passphrase_file]
+    found = {one["chain"]: one for one in person.json(*own)}
+    assert set(found) == {"temperature", "humidity"} and all(one["isWhole"] and one["device"] == board.fingerprint for one in found.values())
+    sorted(board.own.glob("r-temperature-*"))[0].unlink()
+    assert not json.loads(person.run(*own, "--json", code=65).stdout)[1]["isWhole"]
+
+
 @pytest.fixture
 def watched(make_person, board):
     person = make_person().meets(board, "viewers")
