@@ -15,7 +15,9 @@ BUILD_TIME := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2> /dev/
 BUILD_DAY := $(if $(BUILD_TIME),-Xcc -DMAUD_BUILD_TIME=$(shell echo $$(($(BUILD_TIME) / 86400 * 86400)))LL)
 # What a board's Debian gives; besides headers and static libraries, what qemu-user needs to run the result.
 SYSROOT_SUITE := trixie
-SYSROOT_PACKAGES := libc6-dev libgcc-14-dev linux-libc-dev libgpgme-dev libsystemd-dev libsodium-dev libjansson-dev libnghttp2-dev
+SYSROOT_PACKAGES := libc6-dev libgcc-14-dev linux-libc-dev libgpgme-dev libsystemd-dev
+# Linked statically: compiled anew, for size.
+SYSROOT_LIBRARIES := libsodium-dev libjansson-dev libnghttp2-dev
 # Mbed TLS, patched: SwiftPM compiles it like a target of ours (docs/building.md).
 MBEDTLS := third-party/mbedtls-source/.complete
 SYSROOT := $(if $(DEBIAN_ARCHITECTURE),.sysroot/$(DEBIAN_ARCHITECTURE)/.complete)
@@ -103,8 +105,9 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	@scripts/mbedtls-sources.sh third-party/mbedtls-source
 	@touch $@
 
-.sysroot/%/.complete: scripts/make-sysroot.sh
-	scripts/make-sysroot.sh $* $(SYSROOT_SUITE) .sysroot/$* $(SYSROOT_PACKAGES)
+.sysroot/%/.complete: scripts/make-sysroot.sh scripts/make-libraries.sh
+	scripts/make-sysroot.sh $* $(SYSROOT_SUITE) .sysroot/$* $(SYSROOT_PACKAGES) -- $(SYSROOT_LIBRARIES)
+	SWIFT=$(SWIFT) scripts/make-libraries.sh $* .sysroot/$*
 	@touch $@
 
 # The same Python that Debian's python3-venv belongs to.

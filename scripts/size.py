@@ -10,6 +10,9 @@ import subprocess
 import sys
 
 TOP = 25
+# C has no modules: what a library's functions begin with. Its static functions often do not, and stay "C".
+LIBRARIES = re.compile(r"(?P<nghttp2>nghttp2_|huff_|sf_)|(?P<libsodium>crypto_|[gsf]e25519_|sc25519_|SHA(256|512)_|ristretto)|(?P<jansson>json_|jsonp_|hashtable_|lex_|utf8_)"
+                       r"|(?P<Mbed_TLS>mbedtls_|ssl_|psa_|x509_|pk_|rsa_|aes|gcm_|u256_|m256_|p256_|poly1305_|chacha)")
 LINE = re.compile(r"^ *([0-9a-f]+) +([0-9a-f]+) +([0-9a-f]+) +(\d+) (.*)$")
 
 
@@ -20,7 +23,8 @@ def module_of_symbol(name):
         return name[mangled.end():][:int(mangled[1])]
     if name.startswith(("$e", "$s", "swift_")):
         return "Swift library"
-    return "outlined" if name.startswith("OUTLINED_FUNCTION") else "C"
+    library = LIBRARIES.match(name)
+    return "outlined" if name.startswith("OUTLINED_FUNCTION") else library.lastgroup.replace("_", " ") if library else "C"
 
 
 def module_of(source):
