@@ -96,7 +96,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("CommandFuzz", ["Commands", "OpenPGP"]),
         fuzz("StateFuzz", ["Commands", "Content", "Syncer", "OpenPGP", "System"]),
-        fuzz("HTTP2Fuzz", ["Server", "Content", "Streams", "OpenPGP", "EventLoop", "System"]),
+        fuzz("HTTP2Fuzz", ["Server", "HTTP", "Content", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("NameFuzz", ["Content", "OpenPGP", "Readings", "System"]),
     ]
 }

@@ -36,7 +36,10 @@ def frame(kind, flags, stream, octets): return len(octets).to_bytes(3, "big") + 
 def head(path): return b"\x82\x87\x04" + bytes([len(path)]) + path + b"\x41\x01x"
 base = b"/p2p/a62fd4d43e3fc83ec3bedef69c780921444be7d5"
 sys.stdout.buffer.write(b"\x20" + frame(4, 0, 0, b"") + frame(1, 5, 1, head(base)) + frame(1, 5, 3, head(base + b"/a.pgp")) + frame(6, 0, 0, bytes(8))
-  + frame(8, 0, 3, b"\0\0\xff\xff") + frame(3, 0, 3, bytes(4)))' > "$seeds/requests" ;;
+  + frame(8, 0, 3, b"\0\0\xff\xff") + frame(3, 0, 3, bytes(4)))
+def literal(name, value): return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+def put(stream, length): return frame(1, 4, stream, b"\x87\x04\x34/p2p/0123456789abcdef0123456789abcdef01234567/c1.pgp" + b"\x41\x01x" + literal(b":method", b"PUT") + literal(b"content-length", length))
+open(sys.argv[1], "wb").write(b"\x20" + frame(4, 0, 0, b"") + put(1, b"5") + frame(0, 0, 1, b"bc") + put(3, b"2") + frame(0, 1, 3, b"ab") + frame(0, 1, 1, b"def") + put(5, b"9") + frame(3, 0, 5, bytes(4)))' "$seeds/put" > "$seeds/requests" ;;
     NameFuzz) printf 'r-a-000000000001.json.pgp' > "$seeds/batch"; printf -- '-12.5e3' > "$seeds/decimal" ;;
     TLSFuzz)
       for file in Tests/Fixtures/certs/*.der; do { printf '\0'; cat "$file"; } > "$seeds/${file##*/}"; done

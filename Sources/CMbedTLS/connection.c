@@ -35,6 +35,7 @@ static int receive_from_carrier(void *context, unsigned char *octets, size_t cou
   /* Mbed TLS reads on over records that say nothing: a peer that sends nothing else must not keep the loop. */
   if (++connection->reads > READS) return MBEDTLS_ERR_SSL_WANT_READ;
   int result = from_carrier(connection->tls->carrier.receive(connection->owner, octets, count));
+  if (result == 0 || result == MBEDTLS_ERR_SSL_CONN_EOF) connection->has_ended = true;
   return result > 0 && ssl->in_left >= RECORD_HEADER && is_misplaced(connection) ? MBEDTLS_ERR_SSL_UNEXPECTED_RECORD : result;
 }
 static int send_to_carrier(void *context, const unsigned char *octets, size_t count) {
@@ -187,9 +188,10 @@ const char *maud_tls_protocol(const maud_tls_connection *connection) { return mb
 intptr_t maud_tls_receive(maud_tls_connection *connection, uint8_t *octets, size_t count) {
   if (!connection->is_over) return MAUD_TLS_FAILED;
   connection->reads = 0;
-  int result = mbedtls_ssl_read(&connection->ssl, octets, count);
+  int result;
+  /* 0 is a record without content, or the end of the carrier without the peer's word for it: somebody may have cut it off. */
+  do result = mbedtls_ssl_read(&connection->ssl, octets, count); while (result == 0 && !connection->has_ended);
   if (result > 0) return result;
-  /* 0 is the end of the carrier without the peer's word for it: somebody may have cut it off. */
   return result_of(connection, result == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : result);
 }
 intptr_t maud_tls_send(maud_tls_connection *connection, const uint8_t *octets, size_t count) {

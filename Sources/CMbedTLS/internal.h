@@ -54,7 +54,7 @@ struct maud_tls_connection {
   mbedtls_ssl_context ssl;
   maud_tls *tls;
   void *owner;
-  bool is_client, is_over, is_resumed, saw_full_handshake;
+  bool is_client, is_over, is_resumed, saw_full_handshake, has_ended;
   struct peer certified, ticket, peer; /* by a certificate, by a ticket: candidates until the handshake is over */
   uint8_t expected[MAUD_FINGERPRINT];
   size_t unsent;              /* octets that are in a record which the carrier did not take whole */

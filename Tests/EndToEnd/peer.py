@@ -28,6 +28,7 @@ class GoPeer:
         self.break_after = {}  # name: octets of its content after which the connection breaks, once
         self.lies = {}         # name: {"size": ..., "sum": ...}
         self.delay = 0
+        self.endless = False   # the listing goes on until nobody listens
         self.sent = 0
         certificate = self.directory.parent / "peer.pem"
         certificate.write_bytes(pem)
@@ -107,6 +108,8 @@ class RequestHandler(http.server.BaseHTTPRequestHandler):
         peer.requests.append((path, dict(self.headers.items())))
         if peer.delay:
             threading.Event().wait(peer.delay)
+        if path == f"/p2p/{peer.fingerprint}" and peer.endless:
+            return self.list_for_ever()
         if path == f"/p2p/{peer.fingerprint}":
             since = self.headers.get("If-Modified-Since")
             since = email.utils.parsedate_to_datetime(since).timestamp() if since else float("-inf")
@@ -120,6 +123,21 @@ class RequestHandler(http.server.BaseHTTPRequestHandler):
         if not file.is_file():
             return self.answer(404, b"File not found\n")
         self.file(file, file.read_bytes())
+
+    def list_for_ever(self):
+        peer = self.owner
+        self.send_response_only(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"[")
+        self.close_connection = True
+        try:
+            for number in range(1 << 40):
+                entry = f'{{"path":"/p2p/{peer.fingerprint}/f-{number}.pgp","size":1,"sum":"{number:064x}"}},'.encode()
+                self.wfile.write(entry)
+                peer.sent += len(entry)
+        except OSError:
+            pass
 
     def file(self, file, content):
         peer = self.owner

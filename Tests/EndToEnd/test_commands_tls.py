@@ -6,6 +6,7 @@ import pytest
 from certificates import Identity
 from commands import Controller
 from harness import wait_until
+from http2_client import CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Connection, frame, head
 
 
 @pytest.fixture
@@ -44,3 +45,67 @@ def test_a_controller_reads_answers_and_log_over_tls(node, controller):
     assert node.get("/" + name)[0] == 404, "for everybody else it does not exist"
     challenge = node.curl(*controller.certificate, node.secure_url("/challenge")).stdout
     assert len(challenge) == 16
+
+
+# HTTP/2
+
+
+def test_the_same_over_http2(node, controller, tmp_path):
+    for value in (1, 0, 1):
+        text = controller.text(value)
+        status, headers, body = put(controller, text, *controller.certificate, "--http2")
+        assert status == 201 and controller.answer(headers, body)["actionStatus"] == "CompletedActionStatus"
+        assert controller.led() == value
+    path = tmp_path / "command.pgp"
+    path.write_bytes(controller.sign(controller.text(0)))
+    url = node.secure_url().replace(node.fingerprint, controller.fingerprint) + "/c-again.json.pgp"
+    seen = node.curl("--http2", *controller.certificate, "-T", path, "-H", "Expect: 100-continue", "-o", "/dev/null", "-w", "%{http_version} %{response_code}", url).stdout
+    assert seen == b"2 201" and controller.led() == 0
+    (tmp_path / "large").write_bytes(bytes(16_385))
+    seen = node.curl("--http2", *controller.certificate, "-T", tmp_path / "large", "-o", "/dev/null", "-w", "%{response_code}", url).stdout
+    assert seen == b"413"
+
+
+def upload(connection, controller, length, content=b"", number=1, flags=0):
+    """Begins a PUT in raw frames; its stream."""
+    stream = connection.next
+    connection.next += 2
+    path = f"/p2p/{controller.fingerprint}/c-{number}.json.pgp"
+    connection.send(frame(HEADERS, END_HEADERS, stream, head(path, "PUT", fields=[("content-length", str(length))])) + (frame(DATA, flags, stream, content) if content else b""))
+    return stream
+
+
+def test_the_fifth_at_once(node, controller):
+    certificate = controller.certificate[2]
+    with Connection(node, certificate) as connection:
+        streams = [upload(connection, controller, 1000, b"x", number) for number in range(5)]
+        assert connection.body(streams[4]) == b"503 Service Unavailable\n"
+        for stream in streams[:4]:
+            connection.send(frame(RST_STREAM, 0, stream, CANCEL.to_bytes(4, "big")))
+        connection.body(connection.request("/device.json.pgp"))  # they have been seen
+    text = controller.text(1)
+    assert put(controller, text, *controller.certificate, "--http2")[0] == 201, "their places are free"
+
+
+@pytest.mark.parametrize("how", ["reset", "closed", "more"])
+def test_nobody_waits_for_the_answer(node, controller, how):
+    """Taken back while gpg looks at it: the command was given, and is carried out once; the node goes on."""
+    text = controller.text(1)
+    file = controller.sign(text)
+    with Connection(node, controller.certificate[2]) as connection:
+        stream = upload(connection, controller, len(file), file, "1", 0 if how == "more" else END_STREAM)
+        if how == "more":
+            connection.send(frame(DATA, END_STREAM, stream, b"behind it"))
+        elif how == "reset":
+            connection.send(frame(RST_STREAM, 0, stream, CANCEL.to_bytes(4, "big")))
+        # The node has seen all of it when it answers this; not even our end may be quicker than gpg.
+        asked, got = connection.request("/device.json.pgp"), b""
+        for kind, flags, of, payload in connection.frames():
+            got += payload if (kind, of) == (DATA, asked) else b""
+            if of == asked and flags & END_STREAM:
+                break
+        assert got
+    wait_until(lambda: controller.led() == 1, "the command")
+    wait_until(lambda: node.status()["commands"]["completed"] == 1, "its end")
+    assert controller.stored_answer(json.loads(text)["identifier"])["actionStatus"] == "CompletedActionStatus"
+    assert put(controller, controller.text(0), *controller.certificate, "--http2")[0] == 201

@@ -1,18 +1,24 @@
 import Content
 import EventLoop
+import HTTP
 import OpenPGP
 import Server
 import Streams
 import System
 
 /// What a peer can send on an HTTP/2 connection: the octets behind its preface, in pieces as the first octet says. The server answers from a
-/// directory with one file, and nothing of the connection may stay.
+/// directory with one file and takes files by PUT, which are judged at once, later, or when the connection has gone; nothing of it may stay.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzHTTP2(_ octets: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     guard count > 0, let first = octets?[0] else { return 0 }
     let stream = Peer(preface + Array(UnsafeRawBufferPointer(start: octets, count: count)[1...]), stride: 1 + Int(first & 127), room: first & 128 == 0 ? .max : 20_000)
     node.server.accept(stream, speaking: .http2)
-    while !stream.isClosed { stream.owner?.streamIsReady() }
+    while !stream.isClosed {
+        stream.owner?.streamIsReady()
+        if first & 64 == 0 { judge.release() }
+    }
+    judge.release()
+    precondition(judge.places == 0, "a place is held by nobody")
     precondition(node.server.openConnections == 0, "a connection stays when its peer is gone")
     precondition(stream.starts == [0, 0], "the answer does not begin with SETTINGS")
     return 0
@@ -37,6 +43,7 @@ private struct Node {
         self.worker = worker
         self.store = store
         server = Server(store: store, clock: clock, loop: loop)
+        server.receiver = judge
         while !store.isReady { guard (try? loop.runOnce(wait: true)) != nil else { return nil } }
     }
 }
@@ -45,6 +52,34 @@ private nonisolated(unsafe) let node: Node = {
     guard let node = Node() else { fatalError("no server: is /tmp writable?") }
     return node
 }()
+
+private nonisolated(unsafe) let judge = Judge()
+
+/// Takes every file. Those that begin with an even octet wait to be judged.
+private final class Judge: FileReceiver {
+    private final class Place {
+        let judge: Judge
+        init(_ judge: Judge) {
+            self.judge = judge
+            judge.places += 1
+        }
+        deinit { judge.places -= 1 }
+    }
+    fileprivate(set) var places = 0
+    private var waiting: [() -> Void] = []
+
+    func challenge() -> [UInt8]? { Array(1...16) }
+    func admit(peer: Fingerprint?) -> UploadAdmission { places < 4 ? .place(Place(self)) : places < 6 ? .later(3) : .busy }
+    func receive(_ file: [UInt8], for directory: Fingerprint, name: [UInt8], place: AnyObject, done: @escaping (UploadResult) -> Void) {
+        let judged = { withExtendedLifetime(place) { done(UploadResult(.created, representation: file)) } }
+        if file[0] & 1 == 0 { waiting.append(judged) } else { judged() }
+    }
+    func release() {
+        let judged = waiting
+        waiting = []
+        for one in judged { one() }
+    }
+}
 
 /// A peer with these octets and then its end.
 private final class Peer: Streams.Stream {
