@@ -8,6 +8,8 @@ public enum AccountError: Error {
     case noAccount(path: String)
     /// There is one already, and it must not be overwritten.
     case accountExists(path: String)
+    /// Everything was being removed, and not all is.
+    case resetInterrupted
     /// The passphrase does not open the account (or the first octets of the file are damaged: OpenPGP cannot tell).
     case wrongPassphrase
     /// The account file is not what it should be.
@@ -50,6 +52,7 @@ public enum AccountError: Error {
         switch self {
         case .noAccount(let path): "there is no account at \(path); maud init makes one"
         case .accountExists(let path): "there is an account at \(path) already; it is not overwritten"
+        case .resetInterrupted: "a reset was interrupted; maud reset finishes it"
         case .wrongPassphrase: "the passphrase does not open the account"
         case .damagedAccount: "the account file is damaged; restore it from a copy"
         case .keyHasPassphrase:
@@ -77,7 +80,7 @@ public enum AccountError: Error {
     public var exitCode: ExitCode {
         switch self {
         case .noAccount: .noInput
-        case .accountExists: .cannotCreate
+        case .accountExists, .resetInterrupted: .cannotCreate
         case .wrongPassphrase, .wrongKeyPassphrase: .noPermission
         case .badUserID: .usage
         case .passphrase(let error): error.exitCode

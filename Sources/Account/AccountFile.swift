@@ -21,7 +21,9 @@ extension Account {
                      _ body: (SecretWorkshop, LockedMemory) throws(AccountError) -> KeyDescription) throws(AccountError) -> UnlockedAccount {
         do throws(SystemError) {
             if try Files.status(mau.account) != nil { throw SystemError(code: ErrorNumber.exists, call: "stat") }
+            if try Files.status(mau.interruptedReset) != nil { throw SystemError(code: ErrorNumber.interrupted, call: "stat") }
         } catch {
+            if error.code == ErrorNumber.interrupted { throw .resetInterrupted }
             throw error.code == ErrorNumber.exists ? .accountExists(path: mau.account) : .system(error)
         }
         return try inChild { () throws(AccountError) -> Report in

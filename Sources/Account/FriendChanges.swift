@@ -6,72 +6,21 @@ import System
 /// Adding, removing, following.
 extension Friends {
     /// Adds a friend: the public key in `file` (binary or armored, exactly one, version 4) is stored in the group, signed by
-    /// and encrypted to the account. A key that is there already is replaced; one with a subkey that another friend has is refused.
-    /// Call `load` before, for that, and afterwards.
+    /// and encrypted to the account. What is known of the key already is joined with it, in every group; one with a subkey that another
+    /// friend has is refused. Call `load` before, for that, and afterwards.
     public func add(_ file: [UInt8], to group: GroupName?, completion: @escaping (Result<KeyDescription, AccountError>) -> Void) {
-        if file.count > Bounds.keyFileSize { return completion(.failure(.notOneKey)) }
-        gnupg.describeKeys(in: file) { [self] result in
-            do throws(AccountError) {
-                let key = try newFriend(result, group)
-                importAndStore(key, file, group, completion: completion)
-            } catch { completion(.failure(error)) }
-        }
-    }
-
-    private func newFriend(_ result: Result<[KeyDescription], GnuPGError>, _ group: GroupName?) throws(AccountError) -> KeyDescription {
-        switch result {
-        case .failure(.damaged), .failure(.engine): throw .notOneKey
-        case .failure(let error): throw .gnupg(error)
-        case .success(let keys):
-            if keys.contains(where: { $0.isSecret }) { throw .secretKey }
-            guard keys.count == 1, let key = keys.first else { throw .notOneKey }
-            if key.fingerprint == owner { throw .ownKey }
-            if let account = gnupg.account, account.shares(key) { throw .sharedSubkey(owner) }
-            if let other = all.first(where: { $0.fingerprint != key.fingerprint && $0.key.shares(key) }) { throw .sharedSubkey(other.fingerprint) }
-            var odd: [OddFile] = []
-            do throws(SystemError) {
-                let files = try listFiles(&odd)
-                let isThere = files.contains { $0.name == key.fingerprint && $0.group == group }
-                if !isThere, files.count >= Bounds.friends { throw SystemError(code: ErrorNumber.quota, call: "friend") }
-                if let group, try Files.status(mau.keys(of: group)) == nil, try groupCount() >= Bounds.groups { throw SystemError(code: ErrorNumber.quota, call: "group") }
-            } catch { throw error.code == ErrorNumber.quota ? .tooMany : .system(error) }
-            return key
-        }
-    }
-
-    private func groupCount() throws(SystemError) -> Int {
-        let directory = try FileDescriptor.open(mau.keys, [.read, .directory])
-        var count = 0
-        try Files.forEachName(inDirectory: directory.rawValue) { (name) throws(SystemError) in
-            if GroupName(String(cString: name)) != nil, try Files.status(String(cString: name), in: directory.rawValue)?.kind == UInt32(MAUD_FILE_DIRECTORY) { count += 1 }
-            return true
-        }
-        return count
-    }
-
-    /// What gpg exports is binary and without anything that does not belong to a public key.
-    private func importAndStore(_ key: KeyDescription, _ file: [UInt8], _ group: GroupName?, completion: @escaping (Result<KeyDescription, AccountError>) -> Void) {
-        gnupg.importKeys(file) { [self] result in
-            if case .failure(let error) = result { return completion(.failure(.gnupg(error))) }
-            gnupg.exportPublicKey(key.fingerprint) { [self] result in
-                guard case .success(let export) = result else { return completion(result.map { _ in key }.mapError { .gnupg($0) }) }
-                gnupg.sign(export, recipients: [owner]) { [self] result in
-                    guard case .success(let message) = result else { return completion(result.map { _ in key }.mapError { .gnupg($0) }) }
-                    do throws(SystemError) { try store(message.octets, key.fingerprint, group) } catch { return completion(.failure(.system(error))) }
-                    completion(.success(key))
-                }
+        examine(file) { [self] result in
+            guard case .success(let key) = result else { return completion(result) }
+            do throws(AccountError) { try checkRoom(for: key.fingerprint, in: group) } catch { return completion(.failure(error)) }
+            join(key.fingerprint, file) { [self] result in
+                do throws(AccountError) {
+                    let joined = try result.get()
+                    let changes = KeyFileChanges(mau)
+                    try write(joined, alsoTo: .some(group), changes)
+                    do throws(SystemError) { try changes.run() } catch { throw .system(error) }
+                    completion(.success(joined.key))
+                } catch { completion(.failure(error)) }
             }
-        }
-    }
-
-    private func store(_ message: [UInt8], _ fingerprint: Fingerprint, _ group: GroupName?) throws(SystemError) {
-        let directory = mau.keys(of: group)
-        do throws(SystemError) {
-            if group != nil { try mau.makeDurably(directory, parent: mau.keys) }
-            try DurableFile.write(message, to: "\(fingerprint.description).pgp", in: directory, temporaryDirectory: mau.path, existing: .replace)
-        } catch {
-            if group != nil { mau.removeIfEmpty(directory) }
-            throw error
         }
     }
 

@@ -5,7 +5,7 @@ import System
 
 /// A friend: a key that the account vouches for.
 public struct Friend {
-    public let key: KeyDescription
+    public internal(set) var key: KeyDescription
     /// The groups it is in; empty when it only lies in `.mau` itself.
     public internal(set) var groups: [GroupName]
     /// It also lies in `.mau` itself.
@@ -32,9 +32,13 @@ public final class Friends {
     let owner: Fingerprint
     public internal(set) var all: [Friend] = []
     public internal(set) var oddFiles: [OddFile] = []
+    /// Controllers who were removed by a command since the start: the answer is still for them, nothing else is.
+    public internal(set) var former: [KeyDescription] = []
     private var isLoading = false
+    /// `generation` when the loading that is under way began.
+    private var generationAtStart: UInt64 = 0
     /// Changes whenever `all` does.
-    public private(set) var generation: UInt64 = 1
+    public internal(set) var generation: UInt64 = 1
 
     /// - Parameter gnupg: holds the account's keys; friends' keys are imported there.
     public init(_ mau: MauDirectory, gnupg: GnuPG, owner: Fingerprint) {
@@ -77,6 +81,7 @@ public final class Friends {
         let files: [KeyFile]
         do throws(SystemError) { files = try listFiles(&odd) } catch { return completion(.failure(.system(error))) }
         isLoading = true
+        generationAtStart = generation
         open(files, at: 0, opened: [], odd) { [self] result in
             isLoading = false
             completion(result)
@@ -160,16 +165,27 @@ public final class Friends {
             }
             if let group = file.group { friends[index].groups.append(group) } else { friends[index].isUngrouped = true }
         }
-        let publish = { [self] in
+        let publish = { [self] (keys: [KeyDescription]) in
+            // A change was made meanwhile that these files do not show yet.
+            if generation != generationAtStart { return completion(.failure(.gnupg(.busy))) }
+            for index in friends.indices {
+                // Two groups may have copies of different age: what gpg made of all of them together holds.
+                if let key = keys.first(where: { $0.fingerprint == friends[index].fingerprint }) { friends[index].key = key }
+            }
             all = friends
             generation += 1
             oddFiles = odd
             completion(.success(()))
         }
-        if ring.isEmpty { return publish() }
-        gnupg.importKeys(ring) { result in
+        if ring.isEmpty { return publish([]) }
+        gnupg.importKeys(ring) { [self] result in
             if case .failure(let error) = result { return completion(.failure(.gnupg(error))) }
-            publish()
+            gnupg.listKeys(secret: false) { result in
+                switch result {
+                case .success(let keys): publish(keys)
+                case .failure(let error): completion(.failure(.gnupg(error)))
+                }
+            }
         }
     }
 }

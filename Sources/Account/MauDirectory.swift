@@ -14,6 +14,9 @@ public struct MauDirectory {
     static let accountName = "account.pgp"
     public var account: String { "\(keys)/\(MauDirectory.accountName)" }
 
+    /// What `.mau` is called while everything is being removed: there is no account any more, and nothing may take its place yet.
+    public var interruptedReset: String { "\(path)/.maud-reset" }
+
     /// A group's keys.
     public func keys(of group: GroupName?) -> String {
         guard let group else { return keys }

@@ -100,6 +100,10 @@ int maud_renameat_exclusive(int od, const char *op, int nd, const char *np) {
   if (linkat(od, op, nd, np, 0) < 0) return -errno;
   return RESULT(unlinkat(od, op, 0));
 }
+int maud_renameat_exchange(int od, const char *op, int nd, const char *np) {
+  FAULT("renameat");
+  return RESULT(renameat2(od, op, nd, np, RENAME_EXCHANGE));
+}
 int maud_linkat(int od, const char *op, int nd, const char *np) { FAULT("linkat"); return RESULT(linkat(od, op, nd, np, 0)); }
 int maud_unlinkat(int directory, const char *path, bool remove_directory) {
   FAULT("unlinkat");

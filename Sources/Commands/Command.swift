@@ -8,8 +8,11 @@ public struct Command: Equatable, Sendable {
     public let identifier: CommandIdentifier
     /// The one device it is for.
     public let device: Fingerprint
-    /// The actuator's name: [a-z0-9][a-z0-9-]{0,31}.
+    public let kind: CommandKind
+    /// The actuator's name, [a-z0-9][a-z0-9-]{0,31}, or the 40 digits of a key's fingerprint.
     public let target: [UInt8]
+    /// The public key that travels in it: what may be one, at most `Bounds.commandKey` octets. Empty when none does.
+    public let key: [UInt8]
     /// Nil when it has more digits than any actuator takes.
     public let value: ActuatorValue?
     /// Milliseconds since 1970.
@@ -31,24 +34,46 @@ public struct Command: Equatable, Sendable {
     private static func read(_ text: [UInt8]) throws(JSONError) -> Command {
         let top = try JSONDocument(text, limit: Bounds.commandDocument).top.object()
         try require(top, "@context", "https://w3id.org/maud/1")
-        try require(top, "@type", "Command")
-        let device = try top.required("device"), object = try top.required("object").object()
-        let (fingerprint, _) = try iri(device, separator: nil)
-        let (owner, name) = try iri(object.required("propertyID"), separator: 0x23)
-        guard owner == fingerprint, isName(name) else { throw try object.required("propertyID").error(.invalid, "must be an actuator of the device") }
-        return Command(identifier: try identifier(top.required("identifier")), device: fingerprint, target: name, value: try value(object.required("value")),
+        let type = try top.required("@type")
+        guard let kind = CommandKind(term: try type.string()) else { throw type.error(.invalid, "must be a command") }
+        let (device, _) = try iri(top.required("device"), separator: nil)
+        let object = try top.required("object").object()
+        return Command(identifier: try identifier(top.required("identifier")), device: device, kind: kind,
+                       target: kind == .set ? try actuator(object, of: device) : try fingerprint(object.required("identifier")),
+                       value: kind == .set ? try value(object.required("value")) : nil, key: kind.carriesKey ? try key(object.required("text")) : [],
                        startTime: try date(top.required("startTime")), endTime: try top["endTime"].map { (value) throws(JSONError) in try date(value) },
                        challenge: try top["challenge"].map { (value) throws(JSONError) in try challenge(value) })
     }
 
-    init(identifier: CommandIdentifier, device: Fingerprint, target: [UInt8], value: ActuatorValue?, startTime: Int64, endTime: Int64? = nil, challenge: Challenge? = nil) {
+    init(identifier: CommandIdentifier, device: Fingerprint, kind: CommandKind = .set, target: [UInt8], value: ActuatorValue?, key: [UInt8] = [], startTime: Int64,
+         endTime: Int64? = nil, challenge: Challenge? = nil) {
         self.identifier = identifier
         self.device = device
+        self.kind = kind
         self.target = target
         self.value = value
+        self.key = key
         self.startTime = startTime
         self.endTime = endTime
         self.challenge = challenge
+    }
+
+    private static func actuator(_ object: JSONObject, of device: Fingerprint) throws(JSONError) -> [UInt8] {
+        let property = try object.required("propertyID")
+        let (owner, name) = try iri(property, separator: 0x23)
+        guard owner == device, isName(name) else { throw property.error(.invalid, "must be an actuator of the device") }
+        return name
+    }
+
+    private static func fingerprint(_ value: JSONValue) throws(JSONError) -> [UInt8] {
+        let digits = try value.string()
+        guard let fingerprint = Fingerprint(hexadecimal: digits), fingerprint.hexadecimal == digits else { throw value.error(.invalid, "must be a fingerprint in lower case") }
+        return digits
+    }
+
+    private static func key(_ value: JSONValue) throws(JSONError) -> [UInt8] {
+        guard let key = Base64.octets(try value.string()), !key.isEmpty, key.count <= Bounds.commandKey else { throw value.error(.invalid, "must be a key in base 64") }
+        return key
     }
 
     private static func require(_ top: JSONObject, _ key: StaticString, _ expected: StaticString) throws(JSONError) {

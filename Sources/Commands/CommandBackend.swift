@@ -2,6 +2,7 @@ import Board
 import OpenPGP
 import Readings
 import System
+import Vocabulary
 
 /// A command file whose signature is good.
 public struct OpenedCommand {
@@ -39,6 +40,23 @@ public struct OwnFile {
     }
 }
 
+/// What a command wants of who may command, or of a friend's key.
+public struct ControllerRequest {
+    /// Anything but `set`.
+    public let kind: CommandKind
+    /// Of the key that it is about.
+    public let fingerprint: Fingerprint
+    /// The public key, as it came; empty when there is none in it.
+    public let key: [UInt8]
+}
+
+/// Why a request was not prepared.
+public enum PreparationFailure: Error {
+    case refused(CommandFault)
+    /// gpg has too much to do, or failed: try again.
+    case busy
+}
+
 /// What commands need of the layers below. The node implements it with GnuPG, the friends and the content store; tests with memory.
 public protocol CommandBackend: AnyObject {
     /// The node's time for documents (see `NodeClock`).
@@ -60,6 +78,13 @@ public protocol CommandBackend: AnyObject {
     func forEachFile(_ prefix: [UInt8], _ body: (_ name: [UInt8], OwnFile) -> Bool)
     /// Signs a document for an audience. The completion runs once, later.
     func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void)
+    /// Signs an answer, for whoever sent the command, also when they are no friend any more because of it. The completion runs once, later.
+    func signAnswer(_ document: [UInt8], to controller: Fingerprint, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void)
+    /// Looks at what a request is about; the completion gets whether there is anything to change. One request at a time.
+    func prepare(_ request: ControllerRequest, completion: @escaping (Result<Bool, PreparationFailure>) -> Void)
+    /// Carries out the request that was prepared last, on the disk; `done` gets whether all of it is there. After a power cut either all of it
+    /// or nothing is.
+    func carryOut(done: @escaping (Bool) -> Void)
     /// Puts a file into the node's own directory, durably; with `replacing` an older one goes to its versions, otherwise it is an error
     /// when it exists. The completion gets its SHA-256.
     func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<SHA256Sum, PublishingFailure>) -> Void)

@@ -1,4 +1,5 @@
 import System
+import Vocabulary
 
 /// What `maud status` counts of commands.
 public struct CommandCounters: Sendable {
@@ -6,12 +7,25 @@ public struct CommandCounters: Sendable {
     public var completed = 0
     public var failed = 0
     public var repeated = 0
+    /// Of those carried out: changes of who may command; renewed or revoked keys of friends that were taken over.
+    public var controllerChanges = 0
+    public var keysTakenOver = 0
     /// Files that were no command of a friend for us.
     public var unacceptable = 0
     /// PUTs that found no place or came too often, and files that came another way while too many waited.
     public var turnedAway = 0
     /// Times that the ledger, an answer or a command file could not be written.
     public var writeFailures = 0
+
+    mutating func count(_ outcome: CommandOutcome) {
+        if outcome.error != nil { return failed += 1 }
+        completed += 1
+        switch outcome.kind {
+        case .set: break
+        case .renewKey: keysTakenOver += 1
+        case .addController, .removeController, .handOver: controllerChanges += 1
+        }
+    }
 }
 
 extension Commander {

@@ -17,6 +17,12 @@ struct CommandJudge {
         let value: Int64
     }
 
+    /// What is to be done. Of changes of controllers and keys, what the keys themselves say is judged afterwards.
+    enum Verdict: Equatable {
+        case set(Setting)
+        case changeControllers
+    }
+
     /// Who signed a command, and what is known of them.
     struct Sender {
         let fingerprint: Fingerprint
@@ -26,14 +32,19 @@ struct CommandJudge {
     }
 
     /// The clauses of docs/commands.md, part 4, in their order.
-    func judge(_ command: Command, from sender: Sender, clock: NodeClock, ledger: Ledger, challenges: inout Challenges) -> Result<Setting, CommandFault> {
-        guard sender.isController else { return .failure(.notController) }
+    func judge(_ command: Command, from sender: Sender, clock: NodeClock, ledger: Ledger, challenges: inout Challenges) -> Result<Verdict, CommandFault> {
+        // What a key says of itself needs nobody's leave: its own signatures prove it.
+        guard sender.isController || (command.kind == .renewKey && command.target == sender.fingerprint.hexadecimal) else { return .failure(.notController) }
         guard command.device == device else { return .failure(.wrongDevice) }
         if let error = judgeTime(command, sender, clock, ledger, &challenges) { return .failure(error) }
-        guard let actuator = actuators.firstIndex(where: { $0.name.utf8.elementsEqual(command.target) }) else { return .failure(.unknownTarget) }
-        guard let value = value(command.value, for: actuators[actuator]) else { return .failure(.outOfLimits) }
-        if let highest = ledger.highestStart(sender.fingerprint, command.target), command.startTime <= highest { return .failure(.reordered) }
-        return .success(Setting(actuator: actuator, value: value))
+        var verdict = Verdict.changeControllers
+        if command.kind == .set {
+            guard let actuator = actuators.firstIndex(where: { $0.name.utf8.elementsEqual(command.target) }) else { return .failure(.unknownTarget) }
+            guard let value = value(command.value, for: actuators[actuator]) else { return .failure(.outOfLimits) }
+            verdict = .set(Setting(actuator: actuator, value: value))
+        }
+        if let highest = ledger.highestStart(sender.fingerprint, command.order), command.startTime <= highest { return .failure(.reordered) }
+        return .success(verdict)
     }
 
     private func judgeTime(_ command: Command, _ sender: Sender, _ clock: NodeClock, _ ledger: Ledger, _ challenges: inout Challenges) -> CommandFault? {
@@ -59,6 +70,17 @@ struct CommandJudge {
               scaled >= actuator.minimum, scaled <= actuator.maximum, (scaled - actuator.minimum) % actuator.step == 0 else { return nil }
         return scaled
     }
+}
+
+extension CommandOutcome {
+    /// See `Command.order`.
+    var order: [UInt8] { kind == .set ? target : Command.controllersOrder }
+}
+
+extension Command {
+    static var controllersOrder: [UInt8] { [0x2A] }
+    /// What its `startTime` orders it among: the commands of its sender to the same actuator, or all about controllers and keys.
+    var order: [UInt8] { kind == .set ? target : Command.controllersOrder }
 }
 
 extension Decimal {

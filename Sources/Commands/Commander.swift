@@ -33,7 +33,7 @@ public final class Commander {
     let bootID: [UInt8]
     let device: Fingerprint
     private let control: any ActuatorControl
-    private let judge: CommandJudge
+    let judge: CommandJudge
     private let gate = CommandGate()
     private var challenges = Challenges()
     /// Nil until `start`.
@@ -42,7 +42,10 @@ public final class Commander {
     public let states: StatePublisher
     /// Commands between their arrival and their answer.
     private var underWay = 0
-    private var isStopping = false
+    private(set) var isStopping = false
+    /// Changes of controllers and keys come one after the other: what one is judged by must not change meanwhile.
+    var isChanging = false
+    var changesWaiting: [() -> Void] = []
     var isSettling = false
     var answers = 0
     private let loop: EventLoop
@@ -63,7 +66,7 @@ public final class Commander {
     }
 
     /// Nothing is under way or waits to be published.
-    public var isIdle: Bool { underWay == 0 && log.isIdle && states.isIdle && !isSettling }
+    public var isIdle: Bool { underWay == 0 && !isChanging && log.isIdle && states.isIdle && !isSettling }
 
     /// Commands that the ledger remembers now.
     public var remembered: Int { ledger?.count ?? 0 }
@@ -128,7 +131,8 @@ public final class Commander {
                 refuse()
                 return file.done(.malformed)
             }
-            decide(command, CommandJudge.Sender(fingerprint: opened.signer, isController: backend.isController(opened.signer), signatureTime: opened.signatureTime), file)
+            if command.kind == .set { return decide(command, opened.signatureTime, file) }
+            inTurn { [unowned(unsafe) self] in decide(command, opened.signatureTime, inTurn(file)) }
         default:
             refuse()
             file.done(.unacceptable)
@@ -137,32 +141,47 @@ public final class Commander {
 
     // MARK: Deciding
 
-    private func decide(_ command: Command, _ sender: CommandJudge.Sender, _ file: CommandFile) {
+    private func decide(_ command: Command, _ signatureTime: Int64, _ file: CommandFile) {
         guard let ledger, !isStopping else { return file.done(.busy) }
         let clock = backend.clock, file = keepingChallenge(of: command, file)
         clockChanged()
         if clock.state == .set { ledger.drop(before: clock.now / 1_000_000) }
+        if let result = known(command, file.sender, ledger) { return file.done(result) }
+        let sender = CommandJudge.Sender(fingerprint: file.sender, isController: backend.isController(file.sender), signatureTime: signatureTime)
+        switch judge.judge(command, from: sender, clock: clock, ledger: ledger, challenges: &challenges) {
+        case .failure(let error): refuse(command, error, ledger, file)
+        case .success(let verdict):
+            if let name = file.name, backend.hasFile(name, of: file.sender) { return file.done(.conflict) }
+            switch verdict {
+            case .changeControllers: change(command, ledger, file)
+            case .set(let setting):
+                begin(record(command, file.sender, .begun, nil), ledger, file) { [unowned(unsafe) self] done in
+                    control.set(setting.actuator, to: setting.value) { done($0 ? nil : .actuatorFailed) }
+                } after: { [unowned(unsafe) self] in states.publish(setting.actuator) }
+            }
+        }
+    }
+
+    /// What a command gets that was judged before, or is being carried out.
+    func known(_ command: Command, _ sender: Fingerprint, _ ledger: Ledger) -> CommandResult? {
         let known = ledger.record(command.identifier), answer = command.identifier.answerName
         if let known {
-            if known.outcome.controller != sender.fingerprint { return file.done(.conflict) }
+            if known.outcome.controller != sender { return .conflict }
             // Its answer is on its way: whoever asks again gets it.
-            if known.state == .begun || !known.isAnswered { return file.done(.busy) }
-        }
-        if known != nil || backend.file(answer) != nil {
+            if known.state == .begun || !known.isAnswered { return .busy }
+        } else {
+            guard backend.file(answer) != nil else { return nil }
             // When its record is gone, the answer tells whose command it was: it is encrypted to nobody else.
-            if known == nil, !backend.isFile(answer, for: sender.fingerprint) { return file.done(.conflict) }
-            counters.repeated += 1
-            return file.done(.repeated(answer: backend.message(answer)))
+            if !backend.isFile(answer, for: sender) { return .conflict }
         }
-        switch judge.judge(command, from: sender, clock: clock, ledger: ledger, challenges: &challenges) {
-        case .failure(let error):
-            let record = record(command, sender, .ended, error)
-            guard ledger.add(record) else { return file.done(.busy) }
-            ledger.save { [unowned(unsafe) self] error in ended(record, error, file, isStored: false) }
-        case .success(let setting):
-            if let name = file.name, backend.hasFile(name, of: file.sender) { return file.done(.conflict) }
-            begin(setting, record(command, sender, .begun, nil), ledger, file)
-        }
+        counters.repeated += 1
+        return .repeated(answer: backend.message(answer))
+    }
+
+    func refuse(_ command: Command, _ error: CommandFault, _ ledger: Ledger, _ file: CommandFile) {
+        let record = record(command, file.sender, .ended, error)
+        guard ledger.add(record) else { return file.done(.busy) }
+        ledger.save { [unowned(unsafe) self] error in ended(record, error, file, isStored: false) }
     }
 
     /// The clock was set: it is certain now when a loss of the ledger was seen.
@@ -183,18 +202,23 @@ public final class Commander {
         }
     }
 
-    private func record(_ command: Command, _ sender: CommandJudge.Sender, _ state: LedgerRecord.State, _ error: CommandFault?) -> LedgerRecord {
+    func record(_ command: Command, _ sender: Fingerprint, _ state: LedgerRecord.State, _ error: CommandFault?) -> LedgerRecord {
         let clock = backend.clock
         let outcome = CommandOutcome(
-            identifier: command.identifier, controller: sender.fingerprint, target: command.device == device ? command.target : [], value: command.value,
+            identifier: command.identifier, controller: sender, kind: command.kind, target: command.device == device ? command.target : [], value: command.value,
             startTime: command.startTime, error: error, endTime: clock.state == .set ? clock.now : nil, sinceBoot: clock.sinceBoot, bootID: bootID)
         return LedgerRecord(outcome, state: state, keepUntil: max(command.startTime, clock.now / 1_000_000) + judge.window)
     }
 
     // MARK: Carrying out
 
-    /// The record goes to the disk, and only then the actuator moves.
-    private func begin(_ setting: CommandJudge.Setting, _ record: LedgerRecord, _ ledger: Ledger, _ file: CommandFile) {
+    /// The record goes to the disk, and only then the actuator moves (or whatever `action` does). `after` is called at the end, however it was.
+    func begin(_ record: LedgerRecord, _ ledger: Ledger, _ file: CommandFile, _ action: @escaping (@escaping (CommandFault?) -> Void) -> Void, after: @escaping () -> Void) {
+        // After the answer, for which someone waits: gpg does one thing at a time.
+        let file = CommandFile(sender: file.sender, name: file.name, message: file.message) { result in
+            file.done(result)
+            after()
+        }
         let outcome = record.outcome
         guard ledger.add(record) else { return file.done(.busy) }
         ledger.save { [unowned(unsafe) self] error in
@@ -204,12 +228,12 @@ public final class Commander {
                 notWritten("ledger", error.description)
                 return file.done(.busy)
             }
-            ledger.raise(outcome.controller, outcome.target, to: outcome.startTime)
-            control.set(setting.actuator, to: setting.value) { [unowned(unsafe) self] isSet in
-                var record = self.record(record, ended: isSet ? nil : .actuatorFailed)
+            ledger.raise(outcome.controller, outcome.order, to: outcome.startTime)
+            action { [unowned(unsafe) self] fault in
+                var record = self.record(record, ended: fault)
                 record.state = .ended
                 ledger.change(outcome.identifier) { $0 = record }
-                ledger.save { [unowned(unsafe) self] error in store(record, setting.actuator, error, file) }
+                ledger.save { [unowned(unsafe) self] error in store(record, error, file) }
             }
         }
     }
@@ -218,17 +242,12 @@ public final class Commander {
     func record(_ record: LedgerRecord, ended error: CommandFault?) -> LedgerRecord {
         let old = record.outcome, clock = backend.clock
         let outcome = CommandOutcome(
-            identifier: old.identifier, controller: old.controller, target: old.target, value: old.value, startTime: old.startTime, error: error,
+            identifier: old.identifier, controller: old.controller, kind: old.kind, target: old.target, value: old.value, startTime: old.startTime, error: error,
             endTime: clock.state == .set ? clock.now : nil, sinceBoot: clock.sinceBoot, bootID: bootID)
         return LedgerRecord(outcome, state: .ended, keepUntil: record.keepUntil)
     }
 
-    private func store(_ record: LedgerRecord, _ actuator: Int, _ error: SystemError?, _ file: CommandFile) {
-        // After the answer, for which someone waits: gpg does one thing at a time.
-        let file = CommandFile(sender: file.sender, name: file.name, message: file.message) { [unowned(unsafe) self] result in
-            file.done(result)
-            states.publish(actuator)
-        }
+    private func store(_ record: LedgerRecord, _ error: SystemError?, _ file: CommandFile) {
         guard let name = file.name else { return ended(record, error, file, isStored: true) }
         backend.storeFile(name, file.message, of: file.sender) { [unowned(unsafe) self] isStored in
             if !isStored { counters.writeFailures += 1 }
@@ -240,7 +259,7 @@ public final class Commander {
     private func ended(_ record: LedgerRecord, _ error: SystemError?, _ file: CommandFile, isStored: Bool) {
         if let error { notWritten("ledger", error.description) }
         let failed = record.outcome.error != nil
-        if failed { counters.failed += 1 } else { counters.completed += 1 }
+        counters.count(record.outcome)
         publishAnswer(record.outcome) { [unowned(unsafe) self] answer in
             file.done(failed ? .failed(answer: answer) : .carriedOut(isStored: isStored, answer: answer))
             let isInLog = logged(record.outcome)

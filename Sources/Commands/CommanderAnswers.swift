@@ -43,7 +43,7 @@ extension Commander {
 
     /// Signs the answer and puts it into the node's directory; nil when that failed, or one of that name is there.
     func publishAnswer(_ outcome: CommandOutcome, done: @escaping ([UInt8]?) -> Void) {
-        backend.sign(outcome.answer(device: device), for: .fingerprints([outcome.controller])) { [unowned(unsafe) self] result in
+        backend.signAnswer(outcome.answer(device: device), to: outcome.controller) { [unowned(unsafe) self] result in
             guard case .success(let message) = result else {
                 if case .failure(let failure) = result { notWritten("answer", failure.description) }
                 return done(nil)

@@ -101,7 +101,7 @@ struct LedgerContents {
 }
 
 extension LedgerRecord {
-    private enum Flag { static let answered: UInt64 = 1, logged: UInt64 = 2, hasValue: UInt64 = 4, hasEnd: UInt64 = 8 }
+    private enum Flag { static let answered: UInt64 = 1, logged: UInt64 = 2, hasValue: UInt64 = 4, hasEnd: UInt64 = 8, kindShift: UInt64 = 4 }
 
     fileprivate func write(to out: inout [UInt8]) {
         out.append(contentsOf: outcome.controller.octets)
@@ -110,6 +110,7 @@ extension LedgerRecord {
         out.append(little: UInt64(state.rawValue), 1)
         out.append(little: UInt64(outcome.error?.rawValue ?? 0), 1)
         let flags = (isAnswered ? Flag.answered : 0) | (isLogged ? Flag.logged : 0) | (outcome.value != nil ? Flag.hasValue : 0) | (outcome.endTime != nil ? Flag.hasEnd : 0)
+            | UInt64(outcome.kind.rawValue) << Flag.kindShift
         out.append(little: flags, 1)
         out.append(little: UInt64(outcome.value?.decimals ?? 0), 1)
         out.append(little: UInt64(bitPattern: outcome.value?.value ?? 0), 8)
@@ -123,9 +124,9 @@ extension LedgerRecord {
               let state = reader.number(1).flatMap({ State(rawValue: UInt8($0)) }), let error = reader.number(1), let flags = reader.number(1),
               let decimals = reader.number(1), decimals <= 9, let value = reader.number(8), let start = reader.number(8), let end = reader.number(8),
               let sinceBoot = reader.number(8), let keep = reader.number(8), let target = reader.text(), let boot = reader.text() else { return nil }
-        guard error == 0 || CommandFault(rawValue: UInt8(error)) != nil else { return nil }
+        guard error == 0 || CommandFault(rawValue: UInt8(error)) != nil, let kind = CommandKind(rawValue: UInt8(flags >> Flag.kindShift)) else { return nil }
         let outcome = CommandOutcome(
-            identifier: CommandIdentifier(high: high, low: low), controller: controller, target: target,
+            identifier: CommandIdentifier(high: high, low: low), controller: controller, kind: kind, target: target,
             value: flags & Flag.hasValue != 0 ? ActuatorValue(Int64(bitPattern: value), decimals: Int(decimals)) : nil, startTime: Int64(bitPattern: start),
             error: CommandFault(rawValue: UInt8(error)), endTime: flags & Flag.hasEnd != 0 ? Int64(bitPattern: end) : nil, sinceBoot: Int64(bitPattern: sinceBoot), bootID: boot)
         self.init(outcome, state: state, keepUntil: Int64(bitPattern: keep))

@@ -50,7 +50,11 @@ public final class Store {
     public internal(set) var counters = Counters()
     /// Whether the first look at every directory is over: from then on files can be written.
     public internal(set) var isReady = false
-    /// Called with each encrypted file that comes into a friend's directory, or is found there for the first time.
+    /// Where a friend publishes its own public key, for who has an older copy (docs/account.md, 24).
+    public static var keyFileName: [UInt8] { Array("public-key.pgp") }
+
+    /// Called with each encrypted file that comes into a friend's directory, or is found there for the first time, and with the friend's
+    /// public key.
     public var arrived: ((_ directory: Directory, _ name: [UInt8], Entry) -> Void)?
     /// Called when a friend's directory has come or gone.
     public var directoriesChanged: (() -> Void)?

@@ -154,7 +154,8 @@ extension Store {
         if record.pointee.audience > Audiences.nobody { table.list(index) }
         if wasListed || record.pointee.flags.contains(.listed) { directory.generation += 1 }
         noteChange()
-        if let arrived, directory.fingerprint != own, table === directory.files, record.pointee.audience > Audiences.everyone {
+        if let arrived, directory.fingerprint != own, table === directory.files,
+           record.pointee.audience > Audiences.everyone || (record.pointee.audience == Audiences.everyone && table.name(index).elementsEqual(Store.keyFileName)) {
             arrived(directory, Array(table.name(index)), directory.entry(index, in: table))
         }
     }

@@ -10,6 +10,8 @@ public struct KeyDescription {
     /// Seconds since 1970.
     public let creationTime: Int64
     public let isExpired: Bool
+    /// When the next of it and its subkeys expires, in seconds since 1970; 0: none will. Then this description is out of date.
+    public let nextExpiration: Int64
     public let isRevoked: Bool
     /// Secret packets are there.
     public let isSecret: Bool
@@ -19,6 +21,8 @@ public struct KeyDescription {
     public let signingSubkey: Fingerprint?
     /// Key ids of the subkeys (and primary keys) that messages can be encrypted to.
     public let encryptionKeyIDs: [KeyID]
+    /// Key ids of the subkeys that messages were encrypted to: they have expired or been revoked. Who holds the key still reads these messages.
+    public let formerKeyIDs: [KeyID]
 
     /// Nil for keys that are not version 4 (their fingerprints are not 160 bits).
     init?(_ key: gpgme_key_t?) {
@@ -31,22 +35,36 @@ public struct KeyDescription {
         var subkey = key.pointee.subkeys
         creationTime = Int64(subkey?.pointee.timestamp ?? 0)
         canPrimarySign = (subkey?.pointee.can_sign ?? 0) != 0
+        var next: Int64 = 0
         var signing: (time: Int, fingerprint: Fingerprint)?
-        var encryption: [KeyID] = []
+        var encryption: [KeyID] = [], former: [KeyID] = []
         var isPrimary = true
         while let one = subkey?.pointee {
             subkey = one.next
             defer { isPrimary = false }
-            guard let digits = one.fpr, let name = Fingerprint(String(cString: digits)), one.revoked == 0, one.expired == 0 else { continue }
+            guard let digits = one.fpr, let name = Fingerprint(String(cString: digits)) else { continue }
+            guard one.revoked == 0, one.expired == 0 else {
+                if one.can_encrypt != 0, former.count < Bounds.recipientsPerFile { former.append(name.keyID) }
+                continue
+            }
+            if one.expires > 0, next == 0 || Int64(one.expires) < next { next = Int64(one.expires) }
             if one.can_encrypt != 0, encryption.count < Bounds.recipientsPerFile { encryption.append(name.keyID) }
             if one.can_sign != 0, !isPrimary, one.timestamp >= signing?.time ?? 0 { signing = (one.timestamp, name) }
         }
         signingSubkey = signing?.fingerprint
         encryptionKeyIDs = encryption
+        formerKeyIDs = former
+        nextExpiration = next
     }
 
-    /// Whether both have an encryption key of the same key id.
-    public func shares(_ other: KeyDescription) -> Bool { encryptionKeyIDs.contains { id in other.encryptionKeyIDs.contains(id) } }
+    /// Key ids by which files, old ones too, name this key as a recipient.
+    public var recipientKeyIDs: [KeyID] { encryptionKeyIDs + formerKeyIDs }
+
+    /// Whether both have, or had, an encryption key of the same key id.
+    public func shares(_ other: KeyDescription) -> Bool {
+        let ids = other.recipientKeyIDs
+        return recipientKeyIDs.contains { ids.contains($0) }
+    }
 
     /// Why nothing can be encrypted to this key; nil when something can.
     public var encryptionDefect: StaticString? {

@@ -38,6 +38,17 @@ extension GnuPG {
         }), completion)
     }
 
+    /// Imports public keys, joining them with what is there: user ids, signatures and subkeys are added, none is lost, a revocation stays.
+    /// Tells whether there was anything new in them.
+    public func joinKeys(_ file: [UInt8], completion: @escaping Completion<Bool>) {
+        submit(Operation(.reading, source: DataSource(.plain(file)), start: { context, operation in
+            gpgme_op_import_start(context, operation.source.handle)
+        }, finish: { operation, code in
+            if let error = operation.failure(code) { return completion(.failure(error)) }
+            completion(operation.report.keys.isEmpty ? .failure(.damaged) : .success(operation.report.isNews))
+        }), completion)
+    }
+
     /// The public key with that fingerprint, binary.
     public func exportPublicKey(_ fingerprint: Fingerprint, completion: @escaping Completion<[UInt8]>) {
         submit(export(fingerprint, DataSink(limit: Bounds.keyFileSize), mode: 0) { operation, code in

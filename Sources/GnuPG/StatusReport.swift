@@ -35,6 +35,8 @@ struct StatusReport {
     private(set) var agentMissing = false
     /// Fingerprints of keys that were imported or made.
     private(set) var keys: [Fingerprint] = []
+    /// An import brought something that was not there: a key, a user id, a signature or a subkey.
+    private(set) var isNews = false
     /// An import read secret keys, and took none: their passphrase was wrong.
     private(set) var secretKeysRefused = false
     /// gpg asked for the passphrase of a secret key.
@@ -48,6 +50,7 @@ struct StatusReport {
             signatureTime = number(word(arguments, 4))
         } else if same(keyword, "IMPORT_OK") {
             if let fingerprint = Fingerprint(hexadecimal: word(arguments, 1)) { add(fingerprint) }
+            if number(word(arguments, 0)) & 15 != 0 { isNews = true }
         } else if same(keyword, "IMPORT_RES") {
             // ... secret keys read, imported, unchanged, ...
             secretKeysRefused = number(word(arguments, 9)) > 0 && number(word(arguments, 10)) + number(word(arguments, 11)) == 0

@@ -11,27 +11,30 @@ import System
 
 /// What commands need, with the real things: GnuPG opens, the friends say who may command, the directories of friends keep.
 final class CommandStore: CommandBackend {
-    private let backend: NodeBackend
-    private let account: UnlockedAccount
+    let backend: NodeBackend
+    let account: UnlockedAccount
+    let worker: Worker
     private let directories: FriendDirectories
-    private let controllers = GroupName("controllers")
+    /// What `prepare` made, for `carryOut`.
+    var prepared: ControllerChange?
     /// What was put into the directories of friends last: the store reports that as new.
     private var stored: [(name: [UInt8], friend: Fingerprint)] = []
 
     init(backend: NodeBackend, account: UnlockedAccount, worker: Worker) {
         self.backend = backend
+        self.worker = worker
         self.account = account
         directories = FriendDirectories(root: backend.store.root, worker: worker)
     }
 
-    var ownKeyIDs: [KeyID] { account.key.encryptionKeyIDs }
+    var ownKeyIDs: [KeyID] { account.key.recipientKeyIDs }
 
-    func keyIDs(ofFriend fingerprint: Fingerprint) -> [KeyID]? { backend.friends.friend(fingerprint)?.key.encryptionKeyIDs }
+    func keyIDs(ofFriend fingerprint: Fingerprint) -> [KeyID]? { backend.friends.friend(fingerprint)?.key.recipientKeyIDs }
 
     /// A friend who was removed may not command from that moment, not only once the friends have been read again.
     func isController(_ fingerprint: Fingerprint) -> Bool {
-        guard let controllers, backend.friends.members(of: controllers).contains(where: { $0.fingerprint == fingerprint }) else { return false }
-        let path = backend.friends.mau.keys(of: controllers) + "/" + fingerprint.description + ".pgp"
+        guard let friend = backend.friends.friend(fingerprint), friend.groups.contains(.controllers), !friend.key.isRevoked, !friend.key.isExpired else { return false }
+        let path = backend.friends.mau.keys(of: .controllers) + "/" + fingerprint.description + ".pgp"
         guard let status = try? Files.status(path) else { return false }
         return status.kind == UInt32(MAUD_FILE_REGULAR)
     }

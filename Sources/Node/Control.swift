@@ -52,11 +52,13 @@ final class Control: FileReceiver {
 
     // MARK: Files that come by themselves
 
-    /// Looks at what comes into the directories of friends, by sync or by another program's hand: files named `c-....json.pgp`.
+    /// Looks at what comes into the directories of friends, by sync or by another program's hand: commands, which
+    /// are named `c-....json.pgp`, and friends' own public keys.
     func watch(_ store: Store) {
         self.store = store
         store.arrived = { [unowned(unsafe) self] directory, name, entry in
-            guard name.starts(with: Array<UInt8>("c-")), name.suffix(9).elementsEqual(Array<UInt8>(".json.pgp")), entry.size <= Int64(Bounds.commandFile),
+            let isCommand = !entry.isPublic && name.starts(with: Array<UInt8>("c-")) && name.suffix(9).elementsEqual(Array<UInt8>(".json.pgp"))
+            guard isCommand ? entry.size <= Int64(Bounds.commandFile) : entry.isPublic && name == Store.keyFileName && entry.size <= Int64(Bounds.publishedKey),
                   !backend.hasStored(name, of: directory.fingerprint) else { return }
             guard waiting.count < Bounds.commandsWaiting else { return commander.turnAway() }
             // The first is being judged, or is next.
@@ -74,7 +76,7 @@ final class Control: FileReceiver {
             return takeNext()
         }
         isTaking = true
-        commander.receive(message, from: friend, name: nil, place: nil) { [unowned(unsafe) self] result in
+        let taken: (CommandResult) -> Void = { [unowned(unsafe) self] result in
             isTaking = false
             // Stopped meanwhile.
             if waiting.isEmpty { return }
@@ -82,11 +84,20 @@ final class Control: FileReceiver {
             waiting.removeFirst()
             takeNext()
         }
+        if name == Store.keyFileName { takeOver(key: message, of: friend, taken) } else { commander.receive(message, from: friend, name: nil, place: nil, completion: taken) }
+    }
+
+    /// The key that a friend published, when it is the friend who signed it.
+    private func takeOver(key message: [UInt8], of friend: Fingerprint, _ taken: @escaping (CommandResult) -> Void) {
+        backend.open(key: message, of: friend) { [unowned(unsafe) self] result in
+            guard case .success(let opened) = result else { return taken(.unacceptable) }
+            commander.receive(key: opened.content, of: friend, signed: opened.signatureTime, completion: taken)
+        }
     }
 
     private func message(_ name: [UInt8], of friend: Fingerprint) -> [UInt8]? {
         guard let directory = store?.directory(friend), let entry = name.withUnsafeBytes({ directory.entry($0) }), let file = directory.openFile(entry) else { return nil }
-        return try? file.readToEnd(limit: Bounds.commandFile)
+        return try? file.readToEnd(limit: Bounds.publishedKey)
     }
 
     // MARK: Files that are PUT

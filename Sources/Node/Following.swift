@@ -30,7 +30,7 @@ final class Following {
         timer = Timer { [unowned(unsafe) self] in update() }
         // What the syncer stores is known to the store at once; no examination says that it has arrived.
         syncer.received = { fingerprint, name, entry in
-            if !entry.isPublic, let directory = store.directory(fingerprint) { store.arrived?(directory, name.octets, entry) }
+            if !entry.isPublic || name.octets == Store.keyFileName, let directory = store.directory(fingerprint) { store.arrived?(directory, name.octets, entry) }
         }
         secure.handshakes.identified = { [unowned(unsafe) self] in syncer.connected($0) }
         syncer.missed = { [unowned(unsafe) self] in discovery?.lookAgain(for: $0) }

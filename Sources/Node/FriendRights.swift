@@ -3,7 +3,8 @@ import GnuPG
 import OpenPGP
 import Server
 
-/// What the account says of who asks: friends, and the account itself from another device, see what is encrypted to them.
+/// What the account says of who asks: friends, and the account itself from another device, see what is encrypted to them, to subkeys too that
+/// have expired or been revoked since. A key that itself was revoked or has expired is nobody's.
 final class FriendRights: Rights {
     private let friends: Friends
     private let account: UnlockedAccount
@@ -16,8 +17,8 @@ final class FriendRights: Rights {
     var generation: UInt64 { friends.generation }
 
     func keyIDs(of fingerprint: Fingerprint) -> [KeyID]? {
-        if fingerprint == account.fingerprint { return account.key.encryptionKeyIDs }
+        if fingerprint == account.fingerprint { return account.key.recipientKeyIDs }
         guard let key = friends.friend(fingerprint)?.key, !key.isRevoked, !key.isExpired else { return nil }
-        return key.encryptionKeyIDs
+        return key.recipientKeyIDs
     }
 }

@@ -117,8 +117,14 @@ private struct LogReader {
         line += try entry.required("identifier").string()
         line.append(0x20)
         if let object = try entry["object"]?.object() {
-            line += try object.required("propertyID").string().dropFirst(5 + Fingerprint.digits)
-            if let value = object["value"] { line += [0x3D] + (try text(value)) }
+            if let property = object["propertyID"] {
+                line += try property.string().dropFirst(5 + Fingerprint.digits)
+                if let value = object["value"] { line += [0x3D] + (try text(value)) }
+            } else {
+                // A change of who may command, or of a key: what kind is the second type.
+                line += try entry.required("@type").array()[1]?.string() ?? []
+                line += [0x3D] + (try object.required("identifier").string())
+            }
         } else { line.append("-") }
         if let error = entry["error"] { line += Array<UInt8>(" failed: ") + (try error.string()) } else { line.append(" completed") }
         return printable(line) + [0x0A]

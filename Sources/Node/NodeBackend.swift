@@ -32,6 +32,7 @@ final class NodeBackend: PublishingBackend {
 
     /// Reads the friends' keys again. Private readings wait until the first time is over; public ones do not.
     func loadFriends() {
+        let revoked = friends.all.filter { $0.key.isRevoked }.map { $0.fingerprint }
         friends.load { [unowned(unsafe) self] result in
             // Nobody must lose readings because gpg had too much to do, or because `.mau` changed while it was being read.
             if case .failure(.gnupg(.busy)) = result { return loadFriendsLater() }
@@ -47,14 +48,30 @@ final class NodeBackend: PublishingBackend {
                 log.field("reason", odd.reason)
                 log.write()
             }
+            for friend in friends.all where friend.key.isRevoked && !revoked.contains(friend.fingerprint) {
+                var log = Log("friend-key-revoked")
+                log.field("fingerprint", octets: friend.fingerprint.hexadecimal)
+                log.write()
+            }
+            loadWhenKeyExpires()
             friendsLoaded()
         }
     }
 
-    private func loadFriendsLater() {
+    private func loadFriendsLater(after nanoseconds: Int64 = nanosecondsPerSecond) {
         let timer = retry ?? Timer { [unowned(unsafe) self] in loadFriends() }
         retry = timer
-        loop.schedule(timer, after: nanosecondsPerSecond)
+        loop.schedule(timer, after: nanoseconds)
+    }
+
+    /// A key or a subkey that expires has other rights from then on. Once a day at the latest, because clocks are set.
+    private func loadWhenKeyExpires() {
+        var next: Int64?
+        for friend in friends.all where friend.key.nextExpiration != 0 { next = min(next ?? Int64.max, friend.key.nextExpiration) }
+        guard let next else { return }
+        let seconds = next - clock.now / nanosecondsPerSecond + 1
+        // What has expired by our time and not by the system's (which gpg goes by) is looked at in an hour.
+        loadFriendsLater(after: (seconds > 0 ? min(seconds, 86_400) : 3600) * nanosecondsPerSecond)
     }
 
     // MARK: What is stored
@@ -96,7 +113,7 @@ final class NodeBackend: PublishingBackend {
     /// The account, and the friends among those whom a file is encrypted to.
     private func recipients(of entry: Entry) -> [Fingerprint] {
         var recipients = [account]
-        for friend in friends.all where entry.recipients.contains(where: { friend.key.encryptionKeyIDs.contains($0) }) {
+        for friend in friends.all where entry.recipients.contains(where: { friend.key.recipientKeyIDs.contains($0) }) {
             recipients.append(friend.fingerprint)
         }
         return recipients
@@ -138,7 +155,11 @@ final class NodeBackend: PublishingBackend {
 
     func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
         if case .everyone = audience {} else if !friendsAreLoaded { return completion(.failure(.busy)) }
-        gnuPG.sign(document, recipients: recipients(of: audience)) { result in
+        sign(document, to: recipients(of: audience), completion: completion)
+    }
+
+    func sign(_ document: [UInt8], to recipients: [Fingerprint], completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
+        gnuPG.sign(document, recipients: recipients) { result in
             switch result {
             case .success(let message): completion(.success(message.octets))
             case .failure(.busy): completion(.failure(.busy))

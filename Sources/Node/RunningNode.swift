@@ -29,8 +29,8 @@ final class RunningNode {
     let publications: Publications
     let sampler: SensorSampler
     let actuators: ActuatorBank
-    /// Nil for a board without actuators: it takes no commands.
-    let control: Control?
+    let control: Control
+    private let controllers: ControllerList
     let server: Server
     let listener: Listener
     let address: ListenAddress
@@ -78,6 +78,7 @@ final class RunningNode {
         board.leaveOutAbsentSensors(loop: loop)
         self.board = board
         gnuPG = try unlocked.gnuPG(loop: loop, clock: clock)
+        maud_keys_tidy(root)
         do throws(ContentError) {
             store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: RunningNode.limits(board))
         } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
@@ -88,8 +89,9 @@ final class RunningNode {
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
         sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
         actuators = ActuatorBank(actuators: board.actuators, loop: loop, worker: worker)
-        control = board.actuators.isEmpty ? nil : Control(
+        control = Control(
             board: board, account: account, bootID: RunningNode.bootID(), backend: CommandStore(backend: backend, account: account, worker: worker), actuators: actuators, loop: loop)
+        controllers = ControllerList(backend: backend, device: account.fingerprint)
         server = Server(store: store, clock: clock, loop: loop)
         server.receiver = control
         listener = try address.listen(server: server, loop: loop)
@@ -125,7 +127,7 @@ final class RunningNode {
             statusSocket = try StatusSocket(state: state, loop: loop) { [unowned(unsafe) self] in report() }
         } catch { throw CommandError("cannot start", error) }
         actuators.start()
-        control?.watch(store)
+        control.watch(store)
         do throws(ContentError) { try store.start { [unowned(unsafe) self] in ready() } } catch {
             throw CommandError(error.exitCode, "cannot read the Mau directory: \(error.description)")
         }
@@ -148,7 +150,7 @@ final class RunningNode {
         do throws(SystemError) { try listener.start() } catch { return fail(error) }
         served = loop.now
         // A node that has run before has published what it is, and had a ledger.
-        control?.isFirst = backend.entry(Array("device.json.pgp")) == nil
+        control.isFirst = backend.entry(Array("device.json.pgp")) == nil
         publications.publish { [unowned(unsafe) self] in
             arePublished = true
             announce()
@@ -176,14 +178,15 @@ final class RunningNode {
         serveFriends()
         publisher.friendsAreLoaded()
         following?.friendsLoaded()
-        guard let control, !control.hasStarted else { return }
+        controllers.publish()
+        guard !control.hasStarted else { return }
         do throws(SystemError) { try control.start(state: state, worker: worker) } catch { return fail(error) }
         announce()
     }
 
     /// What the node says of itself is up to date, and it takes commands: whoever waits for us may come.
     private func announce() {
-        guard arePublished, control?.hasStarted ?? true, servesFriends || secure == nil else { return }
+        guard arePublished, control.hasStarted, servesFriends || secure == nil else { return }
         let https: Message = if let secure { " https=\(secure.description)" } else { "" }
         Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
         var log = Log("ready")
@@ -203,7 +206,7 @@ final class RunningNode {
 
     private func clockChanged() {
         if clock.state == .set { store.restamp() }
-        control?.clockChanged()
+        control.clockChanged()
         publisher.clockChanged()
     }
 
@@ -228,11 +231,11 @@ final class RunningNode {
         server.finish()
         sampler.stop()
         publisher.flush()
-        control?.stop()
+        control.stop()
         actuators.stop()
         let deadline = loop.now + 5 * nanosecondsPerSecond
         let timer = Timer { [unowned(unsafe) self] in
-            let isIdle = publisher.isIdle && actuators.isIdle && control?.isIdle ?? true && server.openConnections == 0
+            let isIdle = publisher.isIdle && actuators.isIdle && control.isIdle && server.openConnections == 0
             if isIdle || loop.now >= deadline { return loop.stop() }
             if let ending { loop.schedule(ending, after: 20_000_000) }
         }

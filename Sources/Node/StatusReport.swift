@@ -29,7 +29,7 @@ extension RunningNode {
         writeMemory(&json)
         writeContent(&json)
         writeReadings(&json)
-        if let control { writeCommands(control.commander, &json) }
+        writeCommands(control.commander, &json)
         json.key("server"); server.counters.write(to: &json, openConnections: server.openConnections)
         following?.write(to: &json)
         json.key("friends"); json.number(friends.all.count)
@@ -70,6 +70,8 @@ extension RunningNode {
         json.key("repeated"); json.number(counters.repeated)
         json.key("unacceptable"); json.number(counters.unacceptable)
         json.key("turnedAway"); json.number(counters.turnedAway)
+        json.key("controllerChanges"); json.number(counters.controllerChanges)
+        json.key("keysTakenOver"); json.number(counters.keysTakenOver)
         json.key("writeFailures"); json.number(counters.writeFailures)
         json.key("remembered"); json.number(commander.remembered)
         json.endObject()

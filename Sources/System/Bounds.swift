@@ -161,8 +161,14 @@ public enum Bounds {
     // Commands
     /// A command file, and the body of a PUT, in octets: a signed and encrypted command takes about 1 KiB.
     public static let commandFile = 16 << 10
-    /// What is inside it, in octets: a command takes about 300.
-    public static let commandDocument = 8 << 10
+    /// What is inside it, in octets: a command takes about 300, one with a key in it several thousand.
+    public static let commandDocument = 14 << 10
+    /// A public key inside a command, in octets; it is written in base 64. Ed25519 takes about 400, RSA of 4096 bits about 3,000.
+    public static let commandKey = 10 << 10
+    /// A friend's file with its own public key, in octets; a longer one is left alone.
+    public static let publishedKey = 64 << 10
+    /// Controllers removed by a command whose keys are kept in memory, so that they can read the answer.
+    public static let formerControllers = 16
     /// Session key packets of a command file: the device's key and the sender's.
     public static let commandRecipients = 8
     /// PUTs that are received or judged at one time.

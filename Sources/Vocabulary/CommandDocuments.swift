@@ -19,7 +19,8 @@ public struct ActuatorValue: Equatable, Sendable {
 public struct CommandOutcome: Sendable {
     public let identifier: CommandIdentifier
     public let controller: Fingerprint
-    /// The actuator's name; empty when the command named another device.
+    public let kind: CommandKind
+    /// The actuator's name, or the 40 digits of the key's fingerprint; empty when the command named another device.
     public let target: [UInt8]
     /// What was asked for; nil when it has more digits than any actuator takes.
     public let value: ActuatorValue?
@@ -33,10 +34,11 @@ public struct CommandOutcome: Sendable {
     public let sinceBoot: Int64
     public let bootID: [UInt8]
 
-    public init(identifier: CommandIdentifier, controller: Fingerprint, target: [UInt8], value: ActuatorValue?, startTime: Int64, error: CommandFault?, endTime: Int64?,
-                sinceBoot: Int64, bootID: [UInt8]) {
+    public init(identifier: CommandIdentifier, controller: Fingerprint, kind: CommandKind = .set, target: [UInt8], value: ActuatorValue?, startTime: Int64, error: CommandFault?,
+                endTime: Int64?, sinceBoot: Int64, bootID: [UInt8]) {
         self.identifier = identifier
         self.controller = controller
+        self.kind = kind
         self.target = target
         self.value = value
         self.startTime = startTime
@@ -58,18 +60,17 @@ extension DocumentWriter {
     /// Clause 5.3: the members of an answer, alone or in a log.
     fileprivate mutating func outcome(_ outcome: CommandOutcome) {
         file("@id", outcome.identifier.answerName)
-        type("Answer")
+        if outcome.kind == .set { type("Answer") } else {
+            json.key("@type")
+            json.beginArray()
+            json.string("Answer")
+            json.string(outcome.kind.term)
+            json.endArray()
+        }
         deviceItself("device")
         text("identifier", octets: outcome.identifier.hexadecimal)
         text("controller", octets: Array<UInt8>("mau:") + outcome.controller.hexadecimal)
-        if !outcome.target.isEmpty {
-            json.key("object")
-            json.beginObject()
-            type("PropertyValue")
-            part("propertyID", outcome.target.text)
-            if let value = outcome.value { number("value", value.value, decimals: value.decimals) }
-            json.endObject()
-        }
+        object(outcome)
         date("startTime", nanoseconds: outcome.startTime * 1_000_000)
         text("actionStatus", outcome.error == nil ? "CompletedActionStatus" : "FailedActionStatus")
         if let error = outcome.error {
@@ -84,6 +85,21 @@ extension DocumentWriter {
         }
         if let time = outcome.endTime { date("endTime", nanoseconds: time) }
         moment(outcome.bootID, outcome.sinceBoot, isClockSet: outcome.endTime != nil)
+    }
+
+    private mutating func object(_ outcome: CommandOutcome) {
+        if outcome.target.isEmpty { return }
+        json.key("object")
+        json.beginObject()
+        if outcome.kind == .set {
+            type("PropertyValue")
+            part("propertyID", outcome.target.text)
+            if let value = outcome.value { number("value", value.value, decimals: value.decimals) }
+        } else {
+            type("PublicKey")
+            text("identifier", octets: outcome.target)
+        }
+        json.endObject()
     }
 
     fileprivate mutating func moment(_ bootID: [UInt8], _ sinceBoot: Int64, isClockSet: Bool) {

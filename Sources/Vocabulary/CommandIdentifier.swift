@@ -57,6 +57,15 @@ public enum CommandFault: UInt8, Error, Sendable {
     case ledgerLost = 9
     case interrupted = 10
     case actuatorFailed = 11
+    case noSuchController = 12
+    case lastController = 13
+    case noSuchFriend = 14
+    case badKey = 15
+    case unusableKey = 16
+    case sharedSubkey = 17
+    case ownKey = 18
+    case tooManyFriends = 19
+    case notStored = 20
 
     /// The name in documents.
     public var term: StaticString {
@@ -72,6 +81,15 @@ public enum CommandFault: UInt8, Error, Sendable {
         case .ledgerLost: "ledger-lost"
         case .interrupted: "interrupted"
         case .actuatorFailed: "actuator-failed"
+        case .noSuchController: "no-such-controller"
+        case .lastController: "last-controller"
+        case .noSuchFriend: "no-such-friend"
+        case .badKey: "bad-key"
+        case .unusableKey: "unusable-key"
+        case .sharedSubkey: "shared-subkey"
+        case .ownKey: "own-key"
+        case .tooManyFriends: "too-many-friends"
+        case .notStored: "not-stored"
         }
     }
 
@@ -87,8 +105,17 @@ public enum CommandFault: UInt8, Error, Sendable {
         case .expired: "Its endTime has passed."
         case .clockNotSet: "The device's clock is not set: name a challenge of this boot that was not used."
         case .ledgerLost: "The device lost its record of commands after this one was signed: sign it anew."
-        case .interrupted: "The device stopped while it carried the command out; the actuator is in its safe state."
+        case .interrupted: "The device stopped while it carried the command out. An actuator is in its safe state; of controllers either all was changed or nothing."
         case .actuatorFailed: "The actuator could not be set; it is in its safe state, or will be."
+        case .noSuchController: "The key is not in the group controllers."
+        case .lastController: "It is the last controller whose key can be used: without it nobody could command the device. Hand the device over instead."
+        case .noSuchFriend: "The key is not a friend's."
+        case .badKey: "It is not exactly one public OpenPGP key of version 4 with the fingerprint that the command names."
+        case .unusableKey: "The key was revoked, has expired, or lacks a key to sign or to encrypt to."
+        case .sharedSubkey: "The key carries an encryption subkey of another friend or of the device, and would get that one's files."
+        case .ownKey: "The key is the device's own."
+        case .tooManyFriends: "The device has no room for another friend."
+        case .notStored: "The change could not be written; who may command is as before."
         }
     }
 }

@@ -50,6 +50,10 @@ enum Sample {
 struct Wish {
     var identifier = CommandIdentifier(high: UInt64.random(in: 1...UInt64.max), low: UInt64.random(in: 1...UInt64.max))
     var device = Sample.device
+    /// Of a command about controllers: its type, and the key in it.
+    var kind: String?
+    var subject = Sample.other
+    var key: String? = "a2V5"
     var target = "led"
     var value = "1"
     var start = 1_800_000_000.0
@@ -57,8 +61,11 @@ struct Wish {
     var challenge: [UInt8]?
 
     var text: [UInt8] {
-        var text = #"{"@context":"https://w3id.org/maud/1","@type":"Command","device":"mau:\#(device.description)","identifier":"\#(identifier.hexadecimal.text)","#
-        text += #""object":{"@type":"PropertyValue","propertyID":"mau:\#(device.description)#\#(target)","value":\#(value)},"startTime":"\#(date(start))""#
+        var text = #"{"@context":"https://w3id.org/maud/1","@type":"\#(kind ?? "Command")","device":"mau:\#(device.description)","identifier":"\#(identifier.hexadecimal.text)","#
+        if kind == nil { text += #""object":{"@type":"PropertyValue","propertyID":"mau:\#(device.description)#\#(target)","value":\#(value)}"# } else {
+            text += #""object":{"@type":"PublicKey","identifier":"\#(subject.description)"\#(key.map { #","text":"\#($0)""# } ?? "")}"#
+        }
+        text += #","startTime":"\#(date(start))""#
         if let end { text += #","endTime":"\#(date(end))""# }
         if let challenge {
             var digits: [UInt8] = []
@@ -125,6 +132,23 @@ final class MemoryBackend: CommandBackend {
     func sign(_ document: [UInt8], for audience: Audience, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
         if !signFailures.isEmpty { let failure = signFailures.removeFirst(); return queue.append { completion(.failure(failure)) } }
         queue.append { completion(.success(audience.canonical + [0x0A] + document)) }
+    }
+    func signAnswer(_ document: [UInt8], to controller: Fingerprint, completion: @escaping (Result<[UInt8], PublishingFailure>) -> Void) {
+        sign(document, for: .fingerprints([controller]), completion: completion)
+    }
+    /// What `prepare` says, and whether `carryOut` works; what was asked for lies in `requests`.
+    var preparation: Result<Bool, PreparationFailure> = .success(true)
+    var carriesOut = true
+    var onCarryOut: () -> Void = {}
+    private(set) var requests: [ControllerRequest] = []
+    func prepare(_ request: ControllerRequest, completion: @escaping (Result<Bool, PreparationFailure>) -> Void) {
+        requests.append(request)
+        queue.append { [self] in completion(preparation) }
+    }
+    func carryOut(done: @escaping (Bool) -> Void) {
+        events.append("carry out \(requests.count)")
+        onCarryOut()
+        queue.append { [self] in done(carriesOut) }
     }
     func store(_ name: [UInt8], _ message: [UInt8], replacing: Bool, completion: @escaping (Result<SHA256Sum, PublishingFailure>) -> Void) {
         if failsLog, name.starts(with: Array("log-")) { return queue.append { completion(.failure(.noSpace)) } }

@@ -1,4 +1,5 @@
 """A controller with nothing but gpg and curl: what docs/commands.md tells a client to do."""
+import base64
 import json
 import secrets
 import subprocess
@@ -59,6 +60,16 @@ class Controller:
         text = self.text(value, target, **changes)
         status, headers, body = self.put(self.sign(text))
         return status, self.answer(headers, body), json.loads(text)
+
+    def change(self, kind, fingerprint, key=None, **changes):
+        """Sends a command about controllers or a key; (status, answer as JSON, the command's JSON)."""
+        text = self.change_text(kind, fingerprint, key, **changes)
+        status, headers, body = self.put(self.sign(text))
+        return status, self.answer(headers, body), json.loads(text)
+
+    def change_text(self, kind, fingerprint, key=None, **changes):
+        subject = {"@type": "PublicKey", "identifier": fingerprint, **({"text": base64.b64encode(key).decode()} if key is not None else {})}
+        return self.text(**{"@type": kind, "object": subject, **changes})
 
     def answer(self, headers, body):
         """The verified answer in a response; None without one."""

@@ -120,13 +120,13 @@ def _identity(document):
     own = [document["@id"]] if "@id" in document else []
     own += [sensor["@id"] if isinstance(sensor, dict) else sensor for sensor in _list(document.get("sensor"))]
     own += [action["object"]["@id"] for action in _list(document.get("potentialAction"))]
-    own += [action["object"]["propertyID"] for action in [document, *_list(document.get("entries"))] if "object" in action]
+    own += [action["object"]["propertyID"] for action in [document, *_list(document.get("entries"))] if "propertyID" in action.get("object", {})]
     own += [entry["@id"] for entry in _list(document.get("entries"))]
     for iri in own:
         if iri != owner and not str(iri).startswith((f"{owner}#", f"{owner}/")):
             yield f"{iri} is not of {owner}"
     names = {"Answer": f"a-{document.get('identifier')}", "ActuatorState": f"state-{str(document.get('observationAbout')).partition('#')[2]}",
-             "CommandLog": f"log-{document.get('sequence', 0):012}", "LogCheckpoint": "log-checkpoint"}
+             "CommandLog": f"log-{document.get('sequence', 0):012}", "LogCheckpoint": "log-checkpoint", "ControllerList": "controllers"}
     if isinstance(document.get("@type"), str) and document["@type"] in names and document.get("@id") != f"{owner}/{names[document['@type']]}.json.pgp":
         yield f"{document.get('@id')} is not named {names[document['@type']]}.json.pgp"
     if document.get("@type") in ("ReadingBatch", "Checkpoint"):

@@ -31,7 +31,7 @@ def test_documents_are_valid(checker, path):
 
 def test_there_is_an_example_of_every_kind():
     kinds = {kind for path in EXAMPLES for kind in [read_json(path)["@type"]] if isinstance(kind, str)}
-    assert kinds == {"ReadingBatch", "Checkpoint", "Command", "Answer", "ActuatorState", "CommandLog", "LogCheckpoint"}
+    assert kinds == {"ReadingBatch", "Checkpoint", "Command", "Answer", "ActuatorState", "CommandLog", "LogCheckpoint", "AddController", "ControllerList"}
     assert len([path for path in EXAMPLES if path.name.startswith("device-")]) == 3
 
 
@@ -45,7 +45,7 @@ def test_the_vocabulary_is_a_document_too(checker):
 def test_the_examples_agree_with_each_other(checker):
     assert list(checker.check_together([example(name) for name in ("device-greenhouse", "reading-batch", "reading-batch-clock-unset", "checkpoint")])) == []
     assert list(checker.check_together([example(name) for name in ("device-simulator", "reading-batch-first")])) == []
-    commands = ("device-simulator", "command", "answer", "answer-failed", "actuator-state", "command-log", "log-checkpoint")
+    commands = ("device-simulator", "command", "answer", "answer-failed", "actuator-state", "command-log", "log-checkpoint", "command-add-controller", "answer-add-controller", "controllers")
     assert list(checker.check_together([example(name) for name in commands])) == []
 
 
@@ -163,6 +163,17 @@ MISTAKES = {
     "a state of nothing": ("actuator-state", ("observationAbout",), None),
     "a state for nobody": ("actuator-state", ("audience",), None),
     "a state without its boot": ("actuator-state", ("bootId",), None),
+    "a command to add a controller without the key": ("command-add-controller", ("object", "text"), None),
+    "a command to add a controller without a fingerprint": ("command-add-controller", ("object", "identifier"), None),
+    "a command to add a controller that is about an actuator": ("command-add-controller", ("object",), {"@type": "PropertyValue", "propertyID": f"mau:{FINGERPRINT}#led", "value": 1}),
+    "a key that is no base 64": ("command-add-controller", ("object", "text"), "-----BEGIN"),
+    "a key too long for a command": ("command-add-controller", ("object", "text"), "A" * 13660),
+    "a command for an actuator about a key": ("command", ("object",), {"@type": "PublicKey", "identifier": FINGERPRINT, "text": "AAAA"}),
+    "a fingerprint in upper case": ("answer-add-controller", ("object", "identifier"), FINGERPRINT.upper()),
+    "a result of a change of controllers": ("answer-add-controller", ("result",), {"@type": "PropertyValue", "value": 1}),
+    "an answer that does not say which change": ("answer-add-controller", ("@type",), "Answer"),
+    "a list of controllers with another name": ("controllers", ("@id",), f"mau:{FINGERPRINT}/owners.json.pgp"),
+    "a controller that is no fingerprint": ("controllers", ("controller", 0), "mau:gina"),
     "a log without entries": ("command-log", ("entries",), []),
     "a log that goes on from nothing": ("command-log", ("previous",), None),
     "an entry that is no answer": ("command-log", ("entries", 0, "@type"), "Command"),

@@ -55,6 +55,27 @@ import Vocabulary
         }
     }
 
+    @Test func changesOfControllers() throws {
+        let gina = try #require(Fingerprint("3e4b69d8c6e598a4d97a9c40cef1a88bb7b6f98c")), alice = try #require(Fingerprint("a62fd4d43e3fc83ec3bedef69c780921444be7d5"))
+        let identifier = try #require(CommandIdentifier(hexadecimal: Array("0f1e2d3c4b5a69788796a5b4c3d2e1f0".utf8)))
+        let completed = try completed()
+        let outcome = CommandOutcome(identifier: identifier, controller: alice, kind: .addController, target: gina.hexadecimal, value: nil, startTime: completed.startTime, error: nil,
+                                     endTime: completed.endTime, sinceBoot: completed.sinceBoot, bootID: Examples.bootID)
+        #expect(try outcome.answer(device: Examples.fingerprint) == Examples.octets("vocab/examples/answer-add-controller.json"))
+        #expect(try ControllerListDocument.octets(fingerprint: Examples.fingerprint, controllers: [alice, gina]) == Examples.octets("vocab/examples/controllers.json"))
+    }
+
+    /// Every type of command is a class of the vocabulary, and has one name.
+    @Test func everyKindIsAClass() throws {
+        let vocabulary = vocabularyDocument().text
+        for number in 0...CommandKind.renewKey.rawValue {
+            let kind = try #require(CommandKind(rawValue: number))
+            #expect(CommandKind(term: Array<UInt8>(kind.term)) == kind)
+            #expect(vocabulary.contains("\"@id\":\"maud:\(kind.term)\",\"@type\":\"rdfs:Class\""), "\(kind.term)")
+        }
+        #expect(CommandKind(term: Array("Answer".utf8)) == nil && CommandKind(term: []) == nil)
+    }
+
     /// Every reason is a term of the vocabulary.
     @Test func everyReasonIsATerm() throws {
         let vocabulary = vocabularyDocument().text
@@ -63,6 +84,6 @@ import Vocabulary
             #expect(vocabulary.contains("\"@id\":\"maud:\(fault.term)\",\"@type\":\"maud:CommandFault\""), "\(fault.term)")
             number += 1
         }
-        #expect(number == 12)
+        #expect(number == 21)
     }
 }

@@ -53,6 +53,8 @@ int maud_mkdirat(int directory, const char *path, unsigned mode);
 int maud_renameat(int old_directory, const char *old_path, int new_directory, const char *new_path);
 /* Fails with EEXIST instead of replacing (RENAME_NOREPLACE, or link and unlink where the file system has it not). */
 int maud_renameat_exclusive(int old_directory, const char *old_path, int new_directory, const char *new_path);
+/* Each takes the other's place in one step (RENAME_EXCHANGE); -EINVAL where the file system cannot. */
+int maud_renameat_exchange(int old_directory, const char *old_path, int new_directory, const char *new_path);
 int maud_linkat(int old_directory, const char *old_path, int new_directory, const char *new_path);
 int maud_unlinkat(int directory, const char *path, bool remove_directory);
 int maud_set_modification_time(int directory, const char *path, int64_t nanoseconds);
@@ -198,6 +200,20 @@ int maud_worker_start(unsigned capacity, maud_worker **worker, int *event_fd);
 int maud_worker_submit(maud_worker *worker, struct maud_job *job);  /* 0, or -EAGAIN when full */
 struct maud_job *maud_worker_take(maud_worker *worker);             /* a finished job or NULL */
 void maud_worker_stop(maud_worker *worker);  /* finishes what is queued, joins the thread, frees the worker */
+
+/* ---- Friends' keys (keys.c) ---- */
+/* Changes below `<root>/.mau` as a job of a worker: in order, each durable before the next begins, the first that fails ends it. `group` is
+ * a group's name of at most 71 octets, or "" for `.mau` itself; `name` a file of at most 47. The functions that add a step return 0 or -errno. */
+typedef struct maud_keys maud_keys;
+maud_keys *maud_keys_create(const char *root);
+void maud_keys_free(maud_keys *keys);
+int maud_keys_write(maud_keys *keys, const char *group, const char *name, const void *octets, size_t count, int64_t time); /* time 0: now */
+int maud_keys_remove(maud_keys *keys, const char *group, const char *name);   /* one that is not there is fine */
+/* The group has this file alone afterwards: after a crash it is the old group or the new one, whole. */
+int maud_keys_replace(maud_keys *keys, const char *group, const char *name, const void *octets, size_t count);
+struct maud_job *maud_keys_job(maud_keys *keys);
+int maud_keys_error(const maud_keys *keys);                                  /* afterwards: 0 or errno */
+void maud_keys_tidy(const char *root); /* at start: removes what an interrupted change left */
 
 /* ---- Host names (resolve.c) ---- */
 /* getaddrinfo(3) as a job of a worker: it may block for half a minute. */
