@@ -57,7 +57,7 @@ final class Control: FileReceiver {
     func watch(_ store: Store) {
         self.store = store
         store.arrived = { [unowned(unsafe) self] directory, name, entry in
-            let isCommand = !entry.isPublic && name.starts(with: Array<UInt8>("c-")) && name.suffix(9).elementsEqual(Array<UInt8>(".json.pgp"))
+            let isCommand = !entry.isPublic && FriendDirectories.isCommand(name)
             guard isCommand ? entry.size <= Int64(Bounds.commandFile) : entry.isPublic && name == Store.keyFileName && entry.size <= Int64(Bounds.publishedKey),
                   !backend.hasStored(name, of: directory.fingerprint) else { return }
             guard waiting.count < Bounds.commandsWaiting else { return commander.turnAway() }
@@ -90,8 +90,12 @@ final class Control: FileReceiver {
     /// The key that a friend published, when it is the friend who signed it.
     private func takeOver(key message: [UInt8], of friend: Fingerprint, _ taken: @escaping (CommandResult) -> Void) {
         backend.open(key: message, of: friend) { [unowned(unsafe) self] result in
-            guard case .success(let opened) = result else { return taken(.unacceptable) }
-            commander.receive(key: opened.content, of: friend, signed: opened.signatureTime, completion: taken)
+            switch result {
+            case .success(let opened): commander.receive(key: opened.content, of: friend, signed: opened.signatureTime, completion: taken)
+            // It comes only once: what gpg cannot look at now must be looked at later.
+            case .failure(.busy): taken(.busy)
+            case .failure: taken(.unacceptable)
+            }
         }
     }
 

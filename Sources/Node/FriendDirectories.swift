@@ -4,11 +4,12 @@ import OpenPGP
 import System
 
 /// Puts files into the directories of friends: `<root>/<fingerprint>` when it is there (the friend is followed), else
-/// `<root>/.<fingerprint>`, which follows nobody and is made when the first file comes.
+/// `<root>/.<fingerprint>`, which follows nobody and is made when the first file comes. Of these all files are commands, of the followed ones
+/// those that are named so: the newest are kept.
 final class FriendDirectories {
     private let root: String
     private let worker: Worker
-    /// Files put into directories that are not followed, since one of these was last looked through.
+    /// Files put since a directory was last looked through.
     private var stored = 0
     private static let storedBeforeLook = 64
 
@@ -45,7 +46,7 @@ final class FriendDirectories {
         job.pointee.now = now
         submit(job, handle) { [unowned(unsafe) self] in
             let isStored = job.pointee.outcome.error == 0
-            if isStored, !isFollowed { look(path) }
+            if isStored { look(path, isFollowed) }
             done(isStored)
         }
     }
@@ -66,8 +67,11 @@ final class FriendDirectories {
 
     // MARK: Keeping within the bound
 
+    /// Whether a file has the name of a command, as those have that come by sync.
+    static func isCommand(_ name: [UInt8]) -> Bool { name.starts(with: Array<UInt8>("c-")) && name.suffix(9).elementsEqual(Array<UInt8>(".json.pgp")) }
+
     /// Now and then the directory is looked through.
-    private func look(_ path: String) {
+    private func look(_ path: String, _ isFollowed: Bool) {
         stored += 1
         guard stored >= FriendDirectories.storedBeforeLook else { return }
         stored = 0
@@ -75,7 +79,7 @@ final class FriendDirectories {
         guard maud_store_directory_open(Files.currentDirectory, path, &handle) == 0, let handle else { return }
         let here: [UInt8] = [0x2E]
         guard let scan = here.withUnsafeBytes({ maud_scan_create(handle, $0.baseAddress, $0.count) }) else { return maud_store_directory_close(handle) }
-        look(scan, handle, [])
+        look(scan, handle, [], isFollowed)
     }
 
     private struct Found {
@@ -83,7 +87,7 @@ final class FriendDirectories {
         let time: Int64
     }
 
-    private func look(_ scan: UnsafeMutablePointer<maud_scan>, _ handle: OpaquePointer, _ files: [Found]) {
+    private func look(_ scan: UnsafeMutablePointer<maud_scan>, _ handle: OpaquePointer, _ files: [Found], _ isFollowed: Bool) {
         let raw = UnsafeMutableRawPointer(scan).assumingMemoryBound(to: maud_job.self)
         let end = {
             maud_store_free(raw)
@@ -95,11 +99,12 @@ final class FriendDirectories {
                 var name: UnsafePointer<CChar>?
                 while maud_scan_next(scan, &status, &name) {
                     guard let name, status.kind == UInt32(MAUD_FILE_REGULAR), name[0] != 0x2E, files.count < 2 * Bounds.storedCommands else { continue }
-                    files.append(Found(name: Array(String(cString: name).utf8), time: status.modification_time))
+                    let found = Array(String(cString: name).utf8)
+                    if !isFollowed || FriendDirectories.isCommand(found) { files.append(Found(name: found, time: status.modification_time)) }
                 }
-                if scan.pointee.outcome.error == 0, !scan.pointee.is_complete { return look(scan, handle, files) }
-                end()
+                if scan.pointee.outcome.error == 0, !scan.pointee.is_complete { return look(scan, handle, files, isFollowed) }
                 removeOldest(files, in: handle)
+                end()
             }
         } catch { end() }
     }

@@ -197,7 +197,7 @@ public enum Bounds {
     /// Outcomes in one file of the log, and outcomes that wait to be logged while nothing can be written.
     public static let logEntries = 16
     public static let logWaiting = 64
-    /// Command files that PUT keeps in the directory of a controller who is not followed; beyond, the oldest tenth is removed.
+    /// Command files that PUT keeps in the directory of a controller; beyond, the oldest tenth is removed.
     public static let storedCommands = 1000
 
     // JSON

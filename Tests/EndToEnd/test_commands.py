@@ -176,6 +176,8 @@ def test_only_messages_to_the_device_and_the_sender(node, controller, gnupg):
     assert controller.led() == 0 and before == 0
     unsigned = gnupg.run("--recipient", own.upper(), "--output", "-", "--encrypt", input=text).stdout
     assert controller.put(unsigned)[0] == 403
+    both = gnupg.run("--local-user", controller.fingerprint.upper(), "--local-user", other.upper(), "--recipient", own.upper(), "--output", "-", "--sign", "--encrypt", input=text).stdout
+    assert controller.put(both)[0] == 403, "signed by two"
     status, headers, body = controller.put(controller.sign(text, [own, controller.fingerprint]))
     assert status == 201 and controller.answer(headers, body)
 
