@@ -19,24 +19,27 @@ static int from_carrier(intptr_t result) {
     default: return result > 0 ? (int)result : MBEDTLS_ERR_SSL_CONN_EOF;
   }
 }
-/* Whether a record with the present header may not come now (RFC 8446, section 5), which Mbed TLS does not look at: it drops every
-   ChangeCipherSpec, though behind Finished there may be none and nobody needs many before, and opens a handshake message in the clear. */
-static bool is_misplaced(maud_tls_connection *connection) {
-  switch (connection->ssl.in_hdr[0]) {
-    case MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC: return connection->is_over || ++connection->dummies > DUMMIES;
-    case MBEDTLS_SSL_MSG_HANDSHAKE: return connection->ssl.transform_in != NULL;
-    default: return false;
+/* What a record with the present header is, where Mbed TLS does not look at it (RFC 8446, section 5): it drops every ChangeCipherSpec,
+   though behind Finished there may be none and nobody needs many before, and takes all else in the clear for a record that was forged. */
+static int error_of_header(maud_tls_connection *connection) {
+  const mbedtls_ssl_context *ssl = &connection->ssl;
+  if (ssl->in_left < RECORD_HEADER) return 0;
+  switch (ssl->in_hdr[0]) {
+    case MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC: return connection->is_over || ++connection->dummies > DUMMIES ? MBEDTLS_ERR_SSL_UNEXPECTED_RECORD : 0;
+    case MBEDTLS_SSL_MSG_HANDSHAKE: return ssl->transform_in ? MBEDTLS_ERR_SSL_UNEXPECTED_RECORD : 0;
+    case MBEDTLS_SSL_MSG_ALERT: return ssl->transform_in ? MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE : 0; /* of a peer that has no keys yet */
+    default: return 0;
   }
 }
 static int receive_from_carrier(void *context, unsigned char *octets, size_t count) {
   maud_tls_connection *connection = context;
-  const mbedtls_ssl_context *ssl = &connection->ssl;
   if (count > connection->largest) connection->largest = count;
   /* Mbed TLS reads on over records that say nothing: a peer that sends nothing else must not keep the loop. */
   if (++connection->reads > READS) return MBEDTLS_ERR_SSL_WANT_READ;
   int result = from_carrier(connection->tls->carrier.receive(connection->owner, octets, count));
   if (result == 0 || result == MBEDTLS_ERR_SSL_CONN_EOF) connection->has_ended = true;
-  return result > 0 && ssl->in_left >= RECORD_HEADER && is_misplaced(connection) ? MBEDTLS_ERR_SSL_UNEXPECTED_RECORD : result;
+  int error = result > 0 ? error_of_header(connection) : 0;
+  return error ? error : result;
 }
 static int send_to_carrier(void *context, const unsigned char *octets, size_t count) {
   maud_tls_connection *connection = context;

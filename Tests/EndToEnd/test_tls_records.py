@@ -482,6 +482,16 @@ def test_empty_records_in_a_row(server, client, count):
         assert client.ask(server) == 200
 
 
+@pytest.mark.parametrize("when", ["handshake", "data"])
+def test_an_alert_in_the_clear_is_believed(server, client, when):
+    """A client that could not go on has no keys to say so with: it gets no alert of ours."""
+    client.start()
+    if when == "data":
+        client.finish()
+    client.send(record(ALERT, b"\2\x28"))
+    assert client.alert() is None and is_served(server)
+
+
 def test_records_that_are_dropped_hold_nobody_up(server, client):
     """ChangeCipherSpec inside records, which Mbed TLS drops and reads on: others are served meanwhile."""
     client.start().finish()
