@@ -62,8 +62,8 @@ package final class Desk {
         return true
     }
 
-    /// Something that a person should know and that is no result.
-    package static func note(_ message: Message) { Output.standardError("mau: \(message)\n") }
+    /// Something that a person should know and that is no result. Names from outside control no terminal.
+    package static func note(_ message: Message) { Output.standardError("mau: \(printable(message.octets))\n") }
 }
 
 extension Friend {

@@ -26,10 +26,11 @@ package struct ReadingWriter {
             json.reading(reading, of: batch, deviceName: deviceName)
             return json.bytes + [0x0A]
         }
+        // Texts are the device's: on a terminal they must not be more than texts.
         return CSV.line([
             batch.device.description, deviceName, batch.sensor, batch.property, reading.date ?? "", reading.value?.text ?? "", reading.fault ?? "",
             batch.unitCode ?? "", batch.unitText ?? "", batch.marginOfError?.text ?? "", batch.bootID, reading.monotonicSeconds.text, batch.fileName,
-        ])
+        ].map { printable($0).text })
     }
 }
 

@@ -5,6 +5,12 @@ import System
 /// What standard output and standard error are.
 package enum Terminal {
     package static var isOutput: Bool { isatty(1) == 1 }
+    /// Standard output is a pipe that nobody reads from any more.
+    package static var isOutputClosed: Bool {
+        var output = pollfd(fd: 1, events: 0, revents: 0)
+        return poll(&output, 1, 0) == 1 && Int32(output.revents) & Int32(POLLERR) != 0
+    }
+
     static var isError: Bool { isatty(2) == 1 }
 
     /// Columns of the terminal, 80 when it does not say.

@@ -14,7 +14,7 @@ package struct WatchScreen {
     /// What to write to see this now: over what was drawn before.
     package mutating func draw(_ watch: [WatchedSensor], now: Int64, note: String, columns: Int, rows: Int) -> [UInt8] {
         var lines = WatchScreen.lines(watch, now: now, columns: columns, style: style)
-        lines.append(note)
+        lines.append(printable(note).text)
         // What is longer than the screen would scroll, and could not be drawn over.
         lines = Array(lines.prefix(max(1, rows - 1)))
         var out = drawnLines > 0 ? Array("\u{1B}[\(drawnLines)A".utf8) : []

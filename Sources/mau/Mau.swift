@@ -32,7 +32,8 @@ struct Mau: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch let error as CommandError {
-            Output.standardError("mau: \(error.message)\n" as Message)
+            // Whoever read what was written has read enough: `mau browse | head` needs no sentence.
+            if error.exitCode != .inputOutput || !Terminal.isOutputClosed { Desk.note(error.message) }
             exit(withError: ArgumentParser.ExitCode(error.exitCode.rawValue))
         } catch { exit(withError: error) }
     }

@@ -75,6 +75,13 @@ import Testing
         #expect(line.split(separator: ",", omittingEmptySubsequences: false).count == ReadingWriter.columns.count + 1)
     }
 
+    @Test func namesFromOutsideControlNoTerminalInCSVEither() throws {
+        let batch = try batch(try file("reading-batch.json", name: "r-air-000000000042.json.pgp"))
+        let line = ReadingWriter(.csv).line(try #require(batch.readings.first), of: batch, deviceName: "x\u{1B}[2J")
+        #expect(!line.contains(0x1B))
+        #expect(line.text.contains(",x?[2J,"))
+    }
+
     @Test func answersAreRead() throws {
         func answer(_ example: String) throws -> CommandAnswer {
             let file = try file(example, name: "")

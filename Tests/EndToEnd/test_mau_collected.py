@@ -137,6 +137,17 @@ def test_a_node_verifies_itself(make_person, board):
     assert not json.loads(person.run(*own, "--json", code=65).stdout)[1]["isWhole"]
 
 
+def test_whoever_has_read_enough_is_told_nothing(collected):
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run([MAU, "export", "--offline"], stdout=writer, stderr=subprocess.PIPE, env=collected.environment)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (74, b"")
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([MAU, "export", "--offline"], stdout=full, stderr=subprocess.PIPE, env=collected.environment)
+    assert result.returncode == 74 and b"No space left" in result.stderr
+
+
 @pytest.fixture
 def watched(make_person, board):
     person = make_person().meets(board, "viewers")
