@@ -15,6 +15,7 @@ import pytest
 
 from companion import MAU
 from harness import PATIENCE, wait_until
+from test_readings import sensor
 
 
 @pytest.fixture
@@ -60,6 +61,22 @@ def test_who_came_later_misses_nothing_but_what_was_before(collected, board):
     assert found["isWhole"] and found["absentThrough"] == 1
     sorted(collected.files(board).glob("r-temperature-*"))[0].unlink()  # this one is public: everybody could always have it
     assert chains(collected, 65)["temperature"]["problems"][0]["kind"] == "missing"
+
+
+def test_what_the_device_removed_is_no_gap(make_person, board):
+    person = make_person().meets(board, "viewers")
+    board.write_board(sensors=[sensor("short", retention={"count": 3}), sensor("clock", period=1)])
+    board.start("--no-mdns")
+    board.wait_for("^r-short-0*12")
+    board.stop()  # nothing is removed while a visit lists
+    board.write_board(sensors=[sensor("clock", period=1)], actuators=[])
+    board.start("--no-mdns")
+    person.reaches(board).run("sync")
+    chain = {one["chain"]: one for one in person.json("verify", "--offline")}["short"]
+    assert chain["isWhole"] and chain["removedThrough"] >= max(chain["first"] - 1, 5)
+    (person.files(board) / "checkpoint-short.json.pgp").unlink()
+    chain = {one["chain"]: one for one in json.loads(person.run("verify", "--offline", "--json", code=65).stdout)}["short"]
+    assert chain["problems"][0]["kind"] == "missing" and chain["problems"][0]["first"] == 1
 
 
 def test_changed_and_exchanged_files_are_named(collected, board):
