@@ -4,12 +4,18 @@ import OpenPGP
 import System
 
 /// A public key that may become a friend's, or renew one: joined with what was known of it, and ready to be stored.
-public struct JoinedKey {
+public final class JoinedKey {
     public let key: KeyDescription
     /// There was something in it that was not known.
     public let isNews: Bool
     /// The key file: signed by the account and encrypted to it.
     let message: [UInt8]
+
+    init(key: KeyDescription, isNews: Bool, message: [UInt8]) {
+        self.key = key
+        self.isNews = isNews
+        self.message = message
+    }
 }
 
 /// Looking at keys that come from outside.

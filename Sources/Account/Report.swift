@@ -45,7 +45,7 @@ enum Report {
         let rest = octets[1...]
         switch kind {
         case Kind.account:
-            guard rest.count > 8, let key = KeyDescription(octets: rest.dropFirst(8)) else { self = .failure(Report.crash); return }
+            guard rest.count > 8, let key = KeyDescription(octets: Array(rest.dropFirst(8))) else { self = .failure(Report.crash); return }
             self = .account(UnlockedAccount(key: key, derivationNanoseconds: Int64(octets: rest.prefix(8))))
         case Kind.done: self = .done
         case Kind.wrongPassphrase: self = .failure(.wrongPassphrase)

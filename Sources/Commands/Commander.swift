@@ -282,9 +282,16 @@ public final class Commander {
 }
 
 /// A command file on its way through.
-struct CommandFile {
+final class CommandFile {
     let sender: Fingerprint
     let name: [UInt8]?
     let message: [UInt8]
     let done: (CommandResult) -> Void
+
+    init(sender: Fingerprint, name: [UInt8]?, message: [UInt8], done: @escaping (CommandResult) -> Void) {
+        self.sender = sender
+        self.name = name
+        self.message = message
+        self.done = done
+    }
 }

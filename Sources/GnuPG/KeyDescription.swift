@@ -3,7 +3,9 @@ import OpenPGP
 import System
 
 /// What is known of an OpenPGP key: enough to name it, to list it, and to choose what it is used for.
-public struct KeyDescription {
+///
+/// A class, although it never changes: it is handed on often, and copies of its arrays' references are code at every place.
+public final class KeyDescription {
     public let fingerprint: Fingerprint
     /// The first user id, as octets (it comes from outside; write it escaped).
     public let userID: [UInt8]
@@ -55,6 +57,28 @@ public struct KeyDescription {
         encryptionKeyIDs = encryption
         formerKeyIDs = former
         nextExpiration = next
+    }
+
+    /// Reads what `octets` gave; nil for anything else.
+    public init?(octets: [UInt8]) {
+        guard octets.count >= 51, octets.count >= 51 + 8 * (Int(octets[49]) + Int(octets[50])), let fingerprint = Fingerprint(octets: octets[0..<20]),
+              let subkey = Fingerprint(octets: octets[29..<49]) else { return nil }
+        let flags = octets[28], present = Int(octets[49]), end = 51 + 8 * (present + Int(octets[50]))
+        self.fingerprint = fingerprint
+        creationTime = Int64(octets: octets[20..<28])
+        isExpired = flags & 1 != 0
+        isRevoked = flags & 2 != 0
+        isSecret = flags & 4 != 0
+        canPrimarySign = flags & 8 != 0
+        signingSubkey = flags & 16 != 0 ? subkey : nil
+        var ids: [KeyID] = []
+        for start in stride(from: 51, to: end, by: 8) {
+            ids.append(KeyID(rawValue: UInt64(bitPattern: Int64(octets: octets[start..<start + 8]))))
+        }
+        encryptionKeyIDs = Array(ids[..<present])
+        formerKeyIDs = Array(ids[present...])
+        nextExpiration = 0
+        userID = Array(octets[end...])
     }
 
     /// Key ids by which files, old ones too, name this key as a recipient.

@@ -16,7 +16,7 @@ public struct ActuatorValue: Equatable, Sendable {
 }
 
 /// What became of a command (docs/vocabulary.md, part 5).
-public struct CommandOutcome: Sendable {
+public final class CommandOutcome: Sendable {
     public let identifier: CommandIdentifier
     public let controller: Fingerprint
     public let kind: CommandKind

@@ -7,10 +7,8 @@ import System
 public enum ControllerListDocument {
     public static var fileName: [UInt8] { Array("controllers.json.pgp") }
 
-    /// The octets to sign: the same for the same controllers.
+    /// The octets to sign.
     public static func octets(fingerprint: Fingerprint, controllers: [Fingerprint]) -> [UInt8] {
-        var names = controllers.map { Array<UInt8>("mau:") + $0.hexadecimal }
-        sort(count: names.count, isLess: { names[$0].lexicographicallyPrecedes(names[$1]) }, swap: { names.swapAt($0, $1) })
         var document = DocumentWriter(fingerprint: fingerprint)
         document.file("@id", fileName)
         document.type("ControllerList")
@@ -18,7 +16,7 @@ public enum ControllerListDocument {
         document.audience(.group("controllers"))
         document.json.key("controller")
         document.json.beginArray()
-        for name in names { document.json.string(octets: name) }
+        for controller in controllers { document.json.string(octets: Array<UInt8>("mau:") + controller.hexadecimal) }
         document.json.endArray()
         return document.finish()
     }

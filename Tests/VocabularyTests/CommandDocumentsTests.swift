@@ -62,7 +62,7 @@ import Vocabulary
         let outcome = CommandOutcome(identifier: identifier, controller: alice, kind: .addController, target: gina.hexadecimal, value: nil, startTime: completed.startTime, error: nil,
                                      endTime: completed.endTime, sinceBoot: completed.sinceBoot, bootID: Examples.bootID)
         #expect(try outcome.answer(device: Examples.fingerprint) == Examples.octets("vocab/examples/answer-add-controller.json"))
-        #expect(try ControllerListDocument.octets(fingerprint: Examples.fingerprint, controllers: [alice, gina]) == Examples.octets("vocab/examples/controllers.json"))
+        #expect(try ControllerListDocument.octets(fingerprint: Examples.fingerprint, controllers: [gina, alice]) == Examples.octets("vocab/examples/controllers.json"))
     }
 
     /// Every type of command is a class of the vocabulary, and has one name.
