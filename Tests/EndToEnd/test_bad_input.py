@@ -78,6 +78,8 @@ def test_ten_thousand_half_open_connections(quiet):
             half.append(connection)
             if number % 50 == 0:
                 connection.sendall(hello)
+            if number >= 40:  # 32 may be under way: this one has had to go
+                assert received(half[number - 40])[:1] in (b"", b"\x16")
         with connect(quiet, pem("gina")) as connection:
             assert ask(connection, quiet) == 200
         counts = tls(quiet)
