@@ -76,7 +76,10 @@ package struct CommandAnswer {
         identifier = try top.requiredText("identifier")
         controller = try top.text("controller").map { String($0.dropFirst(4)) }
         let object = try top["object"]?.object()
-        target = try object?.text("propertyID").map { String($0.drop { $0 != "#" }.dropFirst()) }
+        let actuator = try object?.text("propertyID").map { String($0.drop { $0 != "#" }.dropFirst()) }
+        // About who may command: what was asked for, and the key.
+        let key = try object?.text("identifier").map { "\(top.types.last ?? "") \($0.prefix(16))" }
+        target = actuator ?? key
         value = try object?.decimal("value")
         isCompleted = try top.requiredText("actionStatus") == "CompletedActionStatus"
         result = try top["result"]?.object().decimal("value")

@@ -18,10 +18,14 @@ package struct Summary {
     }
 
     private static func words(_ top: JSONObject, _ file: VerifiedFile) throws(JSONError) -> String {
-        switch top.types.last {
+        switch top.types.contains("Answer") ? "Answer" : top.types.last {
         case "ReadingBatch": return try reading(ReadingBatch(top, file: file))
         case "Answer": return try answer(CommandAnswer(top, device: file.owner))
         case "Command": return try command(top)
+        case "AddController", "RemoveController", "HandOver", "RenewKey":
+            let key = try top.required("object").object().requiredText("identifier").prefix(16)
+            return "\(top.types.last ?? "") \(key) asked of \(try top.requiredText("device").dropFirst(4).prefix(16))"
+        case "ControllerList": return "\(try top.required("controller").array().count) may command it"
         case "ActuatorState":
             let state = try ActuatorState(top, file: file)
             return "\(state.actuator) is \(state.value?.text ?? state.fault ?? "unknown")"

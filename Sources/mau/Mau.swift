@@ -23,7 +23,7 @@ struct Mau: ParsableCommand {
         version: "mau \(maudVersion)",
         groupedSubcommands: [
             CommandGroup(name: "You:", subcommands: [Init.self, Key.self, FriendCommand.self]),
-            CommandGroup(name: "Devices:", subcommands: [Devices.self, Show.self, Get.self, SetVerb.self, WatchVerb.self]),
+            CommandGroup(name: "Devices:", subcommands: [Devices.self, Show.self, Get.self, SetVerb.self, WatchVerb.self, Controllers.self, HandOver.self]),
             CommandGroup(name: "What was collected:", subcommands: [Sync.self, Browse.self, Verify.self, Open.self, Export.self]),
         ])
 

@@ -98,6 +98,8 @@ import Testing
         ("answer-failed.json", "", "led = 7 failed: clock-not-set"), ("actuator-state.json", "state-led.json.pgp", "led is 1"),
         ("command-log.json", "log-000000000002.json.pgp", "led = 1 completed, led = 7 failed: clock-not-set"), ("checkpoint.json", "", "air: removed through 37"),
         ("command.json", "", "led = 1 asked of 0123456789abcdef"), ("device-greenhouse.json", "device.json.pgp", "Greenhouse \"north\": 11 sensors, 8 actuators"),
+        ("command-add-controller.json", "", "AddController 3e4b69d8c6e598a4 asked of 0123456789abcdef"), ("answer-add-controller.json", "", "AddController 3e4b69d8c6e598a4 completed"),
+        ("controllers.json", "controllers.json.pgp", "2 may command it"),
     ])
     func documentsAreToldInAFewWords(_ example: (String, String, String)) throws {
         #expect(Summary(try file(example.0, name: example.1)).text == example.2)
