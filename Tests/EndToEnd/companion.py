@@ -66,7 +66,8 @@ class Person:
         return self
 
     def reaches(self, node):
-        """From now on the node's address is known."""
+        """From now on the address of the node is known, which says what it can do."""
+        node.wait_for("^device")
         self.peers = [f"{node.fingerprint}=127.0.0.1:{node.secure_port}"]
         return self
 

@@ -60,6 +60,7 @@ def test_two_nodes_and_a_person_with_mau(make_node, make_person, tmp_path):
     person.reaches(board)
 
     # What can it do, what does it measure?
+    wait_until(lambda: list(board.own.glob("r-temperature-*")) and list(board.own.glob("r-humidity-*")), "the first readings")
     person.run("sync")
     assert [one["name"] for one in person.json("show", "simulator")["actuators"]] == ["led"]
     assert {one["sensor"] for one in person.json("get")} == {"temperature", "humidity"}
