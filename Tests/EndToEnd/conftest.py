@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,10 @@ from harness import MAUD, RUNTIME_PREFIX, GnuPG, Node, wait_until  # noqa: E402
 
 
 def pytest_configure(config):
+    # Whoever runs the tests in the background may ignore Ctrl-C; what they start must not.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if not MAUD.exists():
         raise pytest.UsageError(f"{MAUD} is missing: make builds it")
 
