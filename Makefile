@@ -85,10 +85,10 @@ else
 	@scripts/size.py out/$(BOARD)/maud $(BUILD)/maud.map $(if $(filter aarch64%,$(MACHINE)),$(SIZE_LIMIT),0)
 endif
 
-bench: packages-build packages-bench packages-boards ## Measure; prints JSON lines (MEASURE="idle start ..." picks)
+bench: packages-build packages-bench packages-boards .venv/.complete ## Measure; prints JSON lines (MEASURE="idle start ..." picks)
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host >&2
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w >&2
-	@python3 Tests/Bench/bench.py $(MEASURE)
+	@.venv/bin/python Tests/Bench/bench.py $(MEASURE)
 
 clean: ## Remove everything that was built (not ./run, where `make run` keeps its node)
 	rm -rf .build third-party/mbedtls-source .sysroot .venv out

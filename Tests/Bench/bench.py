@@ -26,9 +26,13 @@ from tls_bench import bench_tls  # noqa: F401
 def bench_idle():
     """Memory after an hour's worth of readings; time runs ten times as fast, the number of readings and files is the same."""
     batches = int(os.environ.get("BENCH_BATCHES", "60"))
-    how = f"four sensors, {batches * 60} readings each in batches of 60, taken every 0.1 s; smaps_rollup at the end"
+    how = f"four sensors, {batches * 60} readings each in batches of 60, taken every 0.1 s; an actuator, a controller, a followed friend who is away; smaps_rollup at the end"
     with Place() as place:
-        node = place.node("idle", [sensor(f"sensor-{n}", period=0.1) for n in range(4)]).start()
+        node = place.node("idle", [sensor(f"sensor-{n}", period=0.1) for n in range(4)], [{"name": "led", "title": "LED", "type": "switch", "source": {"type": "simulator"}}])
+        gina = "3e4b69d8c6e598a4d97a9c40cef1a88bb7b6f98c"
+        node.command("friend add", "--group", "controllers", REPOSITORY / "Tests/Fixtures/keys/gnupg24-gina.asc")
+        node.command("friend follow", gina)
+        node.start("--peer", f"{gina}=127.0.0.1:{free_port()}")
         wait_until(lambda: sum(1 for _ in node.own.glob("r-*")) >= 4 * batches, "so many readings", batches * 6 + 120)
         node.listing()
         found = memory(node.pid)

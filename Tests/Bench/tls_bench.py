@@ -1,11 +1,13 @@
 """TLS: handshakes against OpenSSL's own server, a small file against nginx, and what connections and large files cost in memory."""
+import os
 import re
 import socket
 import ssl
 import statistics
 import subprocess
 
-from measuring import KIB, REPOSITORY, Place, memory, processor_seconds, report, smaps, wait_until
+from measuring import KIB, REPOSITORY, Place, free_port, memory, processor_seconds, report, smaps, wait_until
+from tls_client import ask, connect
 
 CERTIFICATES = REPOSITORY / "Tests/Fixtures/tls"
 ROUNDS = 5
@@ -18,12 +20,6 @@ def on_core(core, *words):
 def answers(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def per_processor_second(pid, count, work):
@@ -108,6 +104,35 @@ def bench_large_file(node, version):
     report(f"serving 60 MiB over TLS, {version}", most - before, "octets", 256 * KIB, "curl; the most Private_Dirty meanwhile less that before")
 
 
+def bench_private_listing(place):
+    """A listing of 100 files that only one friend sees, against one private file of as many octets, over the same connection."""
+    node, content = place.node("listing", []), place.directory / "private"
+    node.command("friend add", "--group", "viewers", REPOSITORY / "Tests/Fixtures/keys/gnupg24-gina.asc")
+    for number in range(100):
+        content.write_bytes(b"%d" % number)
+        node.command("publish", "--to", "viewers", "--name", f"private-{number:03}.json.pgp", content)
+    node.start()
+    with connect(node, CERTIFICATES / "gina.pem") as connection:
+        connection.sendall(f"GET /p2p/{node.fingerprint} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        listing = connection.makefile("rb").read().partition(b"\r\n\r\n")[2]
+    assert listing.count(b"private-") == 100
+    node.stop()
+    content.write_bytes(os.urandom(len(listing) - 400))  # what signing and encrypting adds
+    node.command("publish", "--to", "viewers", "--name", "same.pgp", content)
+    size = (node.own / "same.pgp").stat().st_size
+    assert abs(size - len(listing)) < len(listing) / 20, (size, len(listing))
+    node.start()
+    with connect(node, CERTIFICATES / "gina.pem") as connection:
+        def measure(path):
+            begin = processor_seconds(node.pid)
+            for _ in range(5000):
+                assert ask(connection, node, path) == 200
+            return 5000 / (processor_seconds(node.pid) - begin)
+        value, mine, other = ratio(lambda: measure(""), lambda: measure("/same.pgp"))
+    report("a listing of 100 private files, against one private file of as many octets", value, "ratio", 2, "GETs over one TLS connection, in turn; the server's"
+           " processor time", octets=len(listing), listings_per_s=mine, files_per_s=other)
+
+
 def bench_tls():
     with Place() as place:
         node = place.node("tls", [])
@@ -121,3 +146,4 @@ def bench_tls():
         bench_connections(node)
         for version in ("--http1.1", "--http2"):
             bench_large_file(node, version)
+        bench_private_listing(place)
