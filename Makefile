@@ -68,8 +68,18 @@ mbedtls: packages-build $(MBEDTLS) ## Unpack Mbed TLS for `swift build` (MBEDTLS
 test-tls: packages-build $(MBEDTLS) ## Run Mbed TLS's own suites for pk, x509 and ssl against the patched tree
 	@scripts/test-mbedtls.sh
 
+# These wait for a clock most of the time: they run beside the others.
+WAITING := $(addprefix Tests/EndToEnd/test_,kill.py story.py sync.py)
+
 test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
+ifdef TESTS
 	$(PYTEST) -q Tests/EndToEnd $(TESTS)
+else
+	@mkdir -p .build
+	@$(PYTEST) -q $(WAITING) > .build/waiting-tests.log 2>&1 & waiting=$$!; \
+	$(PYTEST) -q Tests/EndToEnd $(addprefix --ignore=,$(WAITING)); status=$$?; \
+	echo "$(WAITING):"; wait $$waiting || status=1; cat .build/waiting-tests.log; exit $$status
+endif
 
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
