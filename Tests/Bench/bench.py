@@ -36,8 +36,8 @@ def bench_idle():
         wait_until(lambda: sum(1 for _ in node.own.glob("r-*")) >= 4 * batches, "so many readings", batches * 6 + 120)
         node.listing()
         found = memory(node.pid)
-        report("idle private dirty", found["Private_Dirty"], "octets", 1 << 20, how)
-        report("idle pss", found["Pss"], "octets", 3 << 20, how)
+        report("idle private dirty", found["Private_Dirty"], "octets", 1331 * KIB, how)
+        report("idle pss", found["Pss"], "octets", 3584 * KIB, how)
         running = agents(node)
         report("other gnupg processes when idle", len([name for _, name in running if name != "gpg-agent"]), "processes", 0, "ps, " + how,
                processes=[name for _, name in running])
