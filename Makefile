@@ -81,6 +81,13 @@ else
 	echo "$(WAITING):"; wait $$waiting || status=1; cat .build/waiting-tests.log; exit $$status
 endif
 
+# The stock kernel and the initial RAM disks of the guests, from Debian packages.
+GUESTS := $(addprefix .build/bluetooth/,trixie.cpio bookworm.cpio)
+
+test-bluetooth: packages-build packages-bluetooth .venv/.bluetooth $(GUESTS) ## Test Bluetooth with the real bluetoothd and kernel in QEMU, without a radio (TESTS="-k word" picks)
+	@$(MAKE) --no-print-directory check-embedded
+	$(PYTEST) -q Tests/Bluetooth $(TESTS)
+
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
 
@@ -127,5 +134,18 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# Bumble, and what it needs.
+.venv/.bluetooth: Tests/Bluetooth/requirements.txt .venv/.complete
+	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.build/bluetooth/kernel/.complete: scripts/make-guest.sh scripts/private-apt.sh | packages-bluetooth
+	@mkdir -p .build/bluetooth
+	scripts/make-guest.sh kernel .build/bluetooth/kernel
+	@touch $@
+
+.build/bluetooth/%.cpio: .build/bluetooth/kernel/.complete $(wildcard Tests/Bluetooth/guest/[ci]*)
+	scripts/make-guest.sh $* .build/bluetooth/$* .build/bluetooth/kernel
+
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end fuzz boards size bench clean help
+.PHONY: firmware mau run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth fuzz boards size bench clean help
