@@ -22,45 +22,65 @@ def stop(name, number="TERM"):
 
 
 class Board:
-    """What can happen to a board's Bluetooth."""
+    """What can happen to a board's Bluetooth. `damaged` is set by whatever repair() has to look at."""
 
     def __init__(self, guest, radio):
         self.guest, self.radio = guest, radio
         self.run, self.wait_for = guest.run, guest.wait_for
         self.settings = None
+        self.damaged = False
 
     # The controller
 
-    async def plug(self, adapter=0):
-        self.radio.plug(adapter)
+    async def plug(self, adapter=0, legacy=False):
+        self.radio.plug(adapter, legacy)
         await self.run(start_in_background(f"btattach{adapter}", f"btattach -B /dev/hvc{adapter} -P h4 -N"))
         await self.wait_for(f"[ -e /sys/class/bluetooth/hci{adapter} ]", f"hci{adapter}")
 
     async def unplug(self, adapter=0):
+        self.damaged = True
         self.radio.unplug(adapter)
         await self.run(stop(f"btattach{adapter}"))
         await self.wait_for(f"[ ! -e /sys/class/bluetooth/hci{adapter} ]", f"the end of hci{adapter}")
 
     async def block(self, blocked, adapter=0):
         """rfkill"""
+        self.damaged = True
         await self.run(f"for switch in /sys/class/bluetooth/hci{adapter}/rfkill*; do echo {int(blocked)} > $switch/soft; done")
 
     async def power(self, on):
-        word = "on" if on else "off"
-        await self.run(f"bluetoothctl --timeout 10 power {word}")
+        self.damaged = True
+        await self.run(f"bluetoothctl --timeout 10 power {'on' if on else 'off'}")
+
+    async def powered(self):
+        await self.wait_for("bluetoothctl --timeout 5 show | grep -q 'Powered: yes'", "the adapter's power")
 
     # bluetoothd
 
-    async def start_bluetoothd(self, settings="", options=""):
+    async def start_bluetoothd(self, settings, options=""):
         self.settings = settings
         await self.guest.write(MAIN, f"[General]\n{settings}\n[Policy]\nAutoEnable=true\n".encode())
         await self.run(start_in_background("bluetoothd", f"{BLUETOOTHD} -n {options}"))
 
     async def stop_bluetoothd(self, number="TERM"):
+        self.damaged = True
         await self.run(stop("bluetoothd", number))
 
-    async def powered(self, adapter=0):
-        await self.wait_for(f"bluetoothctl show | grep -q 'Powered: yes'", f"hci{adapter} powered")
+    async def restart_bluetoothd(self, settings, options=""):
+        await self.stop_bluetoothd()
+        await self.start_bluetoothd(settings, options)
+        await self.powered()
+
+    async def repair(self, settings):
+        """As it was after the boot."""
+        for adapter in list(self.radio.controllers):
+            if adapter > 0:
+                await self.unplug(adapter)
+        if 0 not in self.radio.controllers:
+            await self.plug()
+        await self.block(False)
+        await self.restart_bluetoothd(settings)
+        self.damaged = False
 
 
 class GuestNode:

@@ -81,11 +81,14 @@ class Radio:
         """Where QEMU will connect with the HCI of the guest's next adapter."""
         self.transports.append(await open_transport(f"unix-server:{path}"))
 
-    def plug(self, adapter):
+    def plug(self, adapter, legacy=False):
+        """`legacy`: without extended advertising, as Bluetooth 4.2 on a Raspberry Pi Zero 2 W and 3."""
         transport = self.transports[adapter]
         transport.source.parser.reset()
         self.controllers[adapter] = GuestController(f"hci{adapter}", host_source=transport.source, host_sink=transport.sink, link=self.air,
                                                     public_address=f"F0:F0:F0:F0:F0:F{adapter}")
+        if legacy:
+            self.controllers[adapter].le_features &= ~hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
 
     def unplug(self, adapter):
         controller = self.controllers.pop(adapter)
@@ -146,7 +149,6 @@ class Central:
             address = (await self.find(seconds=seconds)).address
         self.device.gatt_server.max_mtu = mtu
         connection = await self.device.connect(address, timeout=seconds)
-        await connection.set_data_length(251, 2120)
         return await Client(self, connection).discover(mtu)
 
     async def leave(self):

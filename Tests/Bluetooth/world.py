@@ -99,6 +99,7 @@ class World:
         shutil.rmtree(payload)
         self.bare = f"{prefix}/maud/bare"
         self.board = Board(self.guest, self.radio)
+        self.pairing_expected = False
         self.node = GuestNode(self.guest, content.host, f"{prefix}/maud/maud")
 
     async def prepare(self):
@@ -114,7 +115,7 @@ class World:
     async def restore(self):
         """After each test: nobody is connected, and what it may have stopped runs."""
         await self.radio.clear()
-        if self.board.damaged:
+        if self.board.damaged or self.board.settings != SETTINGS:
             await self.board.repair(SETTINGS)
         if not await self.node.running() or self.node.arguments:
             await self.node.stop()

@@ -1,0 +1,69 @@
+"""Finding a node, and its GATT table (docs/bluetooth.md, 1)."""
+import asyncio
+
+import pytest
+from bumble.gatt import Characteristic
+
+from client import IN, NODE, OUT, SERVICE
+from radio import service_data
+
+
+async def test_a_node_is_found_by_its_service_and_the_end_of_its_fingerprint(world, node):
+    advertisement = await (await world.radio.central()).find()
+    assert service_data(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
+    assert advertisement.is_connectable
+
+
+async def test_a_controller_of_bluetooth_42_advertises_the_same(world, node):
+    """31 octets are all it has: those of a Raspberry Pi Zero 2 W."""
+    await world.board.unplug()
+    await world.board.plug(legacy=True)
+    advertisement = await (await world.radio.central()).find()
+    assert service_data(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
+    exchange = await world.exchange()
+    assert (await exchange.get(node.path("small.json.pgp")))[0] == 200
+
+
+@pytest.mark.parametrize("mtu", [23, 517])
+async def test_node_says_who_it_is_at_any_mtu(world, node, mtu):
+    client = await world.client(mtu)
+    assert client.mtu == mtu and client.peer.gatt_client.mtu == mtu
+    said = client.node
+    assert (said.version, said.fingerprint, said.largest) == (1, node.fingerprint, 495)
+    assert 1 <= said.window <= 15
+    assert said.flags & ~3 == 0 and said.flags & 2, "it speaks TLS"
+
+
+async def test_the_table_is_the_documented_one_and_stays_where_it_is(world):
+    async def table():
+        client = await world.client()
+        (service,) = await client.peer.discover_service(SERVICE)
+        return [(one.handle, one.uuid, one.properties) for one in await service.discover_characteristics()]
+    before = await table()
+    properties = Characteristic.Properties
+    assert [(uuid, bits) for _, uuid, bits in before] == [
+        (NODE, properties.READ), (IN, properties.WRITE_WITHOUT_RESPONSE | properties.WRITE), (OUT, properties.NOTIFY)]
+    await world.node.stop()
+    await world.node.start()
+    assert await table() == before, "a phone's cache would be wrong"
+
+
+async def test_idle_advertising_wakes_nobody(world, node):
+    await (await world.radio.central()).find()
+    before = await node.status()
+    await asyncio.sleep(8)
+    after = await node.status()
+    # The question itself wakes it: accept, and the watchdog of the connection.
+    assert after["wakeUps"] - before["wakeUps"] <= 2
+
+
+async def test_bluetooth_costs_at_most_300_kib_of_private_memory(world, node):
+    await node.stop()
+    await node.start("--no-bluetooth")
+    without = await node.memory()
+    await node.stop()
+    await node.start()
+    exchange = await world.exchange()
+    assert (await exchange.get(node.path()))[0] == 200
+    serving = await node.memory()
+    assert serving - without <= 300 * 1024, f"{without} octets without, {serving} with a client"
