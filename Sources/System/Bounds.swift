@@ -139,6 +139,14 @@ public enum Bounds {
     /// A message may become this many times its size when it is opened, and at most `fileSize` octets.
     public static let inflation = 100
 
+    // Bluetooth
+    /// Data fragments that a node takes without an acknowledgement: a command of 1 KiB comes in one go, and 4 KiB of memory are enough.
+    public static let fragmentsToNode: UInt8 = 8
+    /// The same of a client: all that a header can say, because files are what it comes for.
+    public static let fragmentsToClient: UInt8 = 15
+    /// Seconds in which the other side must acknowledge something, or answer.
+    public static let fragmentSeconds = 30
+
     // Board
     public static let boardFileSize = 256 << 10
     public static let sensors = 64
