@@ -52,6 +52,9 @@ test: packages-build packages-boards packages-tests ## Run every test: vocabular
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-2
 	@$(MAKE) --no-print-directory test-end-to-end
+	@if [ "$$(uname -m)" = x86_64 ] && scripts/install-packages.sh bluetooth && command -v qemu-system-x86_64 > /dev/null; then \
+	  $(MAKE) --no-print-directory test-bluetooth; else \
+	  printf '\n######## SKIPPED: Bluetooth was NOT tested, there is no qemu-system-x86_64 here (docs/building.md, Tests without a radio) ########\n\n' >&2; fi
 
 test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offline
 	$(PYTEST) -q Tests/Vocabulary
@@ -102,7 +105,7 @@ else
 	@scripts/size.py out/$(BOARD)/maud $(BUILD)/maud.map $(if $(filter aarch64%,$(MACHINE)),$(SIZE_LIMIT),0)
 endif
 
-bench: packages-build packages-bench packages-boards .venv/.complete ## Measure; prints JSON lines (MEASURE="idle start ..." picks)
+bench: packages-build packages-bench packages-boards .venv/.complete $(if $(filter bluetooth,$(MEASURE)),packages-bluetooth .venv/.bluetooth $(GUESTS)) ## Measure; prints JSON lines (MEASURE="idle start ..." picks)
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host >&2
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w >&2
 	@.venv/bin/python Tests/Bench/bench.py $(MEASURE)

@@ -50,10 +50,10 @@ class Board:
 
     async def power(self, on):
         self.damaged = True
-        await self.run(f"bluetoothctl --timeout 10 power {'on' if on else 'off'}")
+        await self.run(f"timeout 15 bluetoothctl power {'on' if on else 'off'}")
 
     async def powered(self):
-        await self.wait_for("bluetoothctl --timeout 5 show | grep -q 'Powered: yes'", "the adapter's power")
+        await self.wait_for("timeout 5 bluetoothctl show | grep -q 'Powered: yes'", "the adapter's power")
 
     # bluetoothd
 

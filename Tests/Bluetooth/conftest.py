@@ -19,6 +19,7 @@ LIMIT = 120  # seconds for a test; the slowest takes a fifth of it on two cores
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "measurement: prints its numbers as Tests/Bench does")
     config.addinivalue_line("markers", "seconds(number): the time limit of a test")
     for number in (signal.SIGINT, signal.SIGQUIT):  # Ctrl-C is for whoever runs in the background too
         if signal.getsignal(number) == signal.SIG_IGN:

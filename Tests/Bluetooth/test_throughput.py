@@ -16,6 +16,8 @@ PSM = 0xF3
 AMOUNT = 80 * 1024
 ROUNDS = 5
 
+pytestmark = pytest.mark.measurement
+
 
 def report(measurement, value, unit, limit, how, **more):
     ok = limit is None or value >= limit
