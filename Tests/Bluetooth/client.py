@@ -64,13 +64,10 @@ class Client:
         for one in self.carrier("in", octets):
             self.peer.gatt_client.send_gatt_pdu(bytes(ATT_Write_Command(attribute_handle=self.into.handle, attribute_value=one)))
 
-    def make_stream(self, **options):
-        self.stream = Stream(self.write, self.mtu, self.node.largest, **options)
-        return self.stream
-
-    async def open(self, **options):
-        """Subscribed, and a stream opened."""
-        return await self.make_stream(**options).open()
+    async def open(self):
+        """A new stream; the client is subscribed."""
+        self.stream = Stream(self.write, self.mtu, self.node.largest)
+        return await self.stream.open()
 
     async def channel(self, **options):
         """The stream without fragments (6)."""

@@ -9,6 +9,7 @@ import pytest
 from certificates import fingerprint_of
 from cryptography import x509
 from harness import sha256
+from stream import DATA
 from world import LARGE
 
 
@@ -39,7 +40,7 @@ async def test_a_signed_file_of_550_octets_takes_few_notifications(world, node, 
     exchange = await world.exchange(mtu=mtu)
     data = []
     world_carrier = exchange.carrier.received
-    exchange.carrier.received = lambda octets: (data.append(octets) if octets[0] & 8 else None, world_carrier(octets))
+    exchange.carrier.received = lambda octets: (data.append(octets) if octets[0] & DATA else None, world_carrier(octets))
     status, _, body = await exchange.get(node.path("small.json.pgp"))
     assert status == 200 and len(body) == 550
     assert len(data) <= most, [len(octets) for octets in data]

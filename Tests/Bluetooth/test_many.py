@@ -47,7 +47,7 @@ async def lies(client, exchange, node):
     """Acknowledges what was never sent, and sends beyond every credit."""
     stream = exchange.carrier
     for number in range(40):
-        client.write(fragment(DATA, CREDIT, stream.sequence + number * 3, stream.expected + 100 + number, b"x" * 20))
+        client.write(fragment(DATA, CREDIT, stream.sender.number + number * 3, stream.receiver.expected + 100 + number, b"x" * 20))
 
 
 async def unsubscribes(client, exchange, node):
@@ -100,7 +100,7 @@ async def test_a_flood_of_connections_leaves_nothing_behind(world, node):
         if turn % 3:
             await client.subscribe()
         if turn % 3 == 2:
-            await client.make_stream().open()
+            await client.open()
         await central.leave()
         world.radio.centrals.remove(central)
     exchange = await world.exchange()
