@@ -102,7 +102,7 @@ public final class FragmentStream {
 
     /// Takes octets to send, as many as there is room for.
     public func take(_ octets: UnsafeRawBufferPointer, more: Bool, at now: Int64) -> Int {
-        guard isOpen else { return 0 }
+        guard isOpen, !isFinishing else { return 0 }
         let taken = send.take(octets, more: more)
         wait(at: now)
         return taken

@@ -94,7 +94,10 @@ public final class GATTLink: FragmentCarrierUser {
             let machine = FragmentStream(answering: opening, fragment, first: UInt8(truncatingIfNeeded: GATTLink.random()),
                                          largestFragment: carrier.largestFragment, credit: credit, at: loop.now)
             accept?(begin(machine))
-        } catch { tell(error) }
+        } catch {
+            // Whatever was before, this client has no stream now.
+            if let stream, isBusy { stream.end(.closedHere(error), telling: error) } else { tell(error) }
+        }
     }
 
     private func begin(_ machine: FragmentStream) -> GATTStream {

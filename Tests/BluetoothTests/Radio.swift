@@ -23,6 +23,8 @@ struct Weather {
     var overtaking = 0
     /// Fragments that fit until some arrive; the carrier is blocked with more.
     var room = Int.max
+    /// Milliseconds from one to the next, at least: how fast the link is.
+    var pace: Int64 = 0
 }
 
 /// One direction: fragments on their way.
@@ -50,7 +52,7 @@ struct Way {
             let span = Int(weather.delay.upperBound - weather.delay.lowerBound)
             var time = now + Int64(weather.delay.lowerBound + random.below(span + 1)) * 1_000_000
             // In order, unless the weather lets some overtake.
-            if weather.overtaking == 0 { time = max(time, last) }
+            if weather.overtaking == 0 { time = max(time, last + weather.pace * 1_000_000) }
             last = max(last, time)
             passages.append(Passage(time: time, number: sent, octets: fragment))
         }

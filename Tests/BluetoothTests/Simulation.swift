@@ -23,9 +23,9 @@ final class Simulation {
     var ways: (toNode: Way, toClient: Way)
     let client: Side, node: Side
     let mtus: (client: Int, node: Int)
-    /// What both were promised at most, by their headers: checked against what the other sends.
-    private var promised: (ofNode: Int, ofClient: Int) = (0, 0)
     var turns = 0
+    /// When the client heard something last.
+    private(set) var heardAt: Int64 = 0
 
     init(seed: UInt64, _ toNode: Weather, _ toClient: Weather, clientSays: [UInt8], nodeSays: [UInt8], mtus: (Int, Int) = (247, 247)) {
         random = Seeded(state: seed)
@@ -57,6 +57,7 @@ final class Simulation {
             var buffer = [UInt8](repeating: 0, count: min(side.stride, 4096))
             while case let count = buffer.withUnsafeMutableBytes({ machine.read(into: $0, at: now) }), count > 0 {
                 side.heard += buffer[..<count]
+                if side === client { heardAt = now }
                 if random.happens(side.sleep) { break }
             }
         }
