@@ -20,9 +20,9 @@ let c: [CSetting] = [small, .define("MAUD_FAULTS", .when(configuration: .debug))
 let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", ":libnghttp2.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
 
 /// A library target with its tests beside it; imports point down only (see docs/architecture.md).
-func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, link: [LinkerSetting] = []) -> [Target] {
+func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, testsAlso: [Target.Dependency] = [], link: [LinkerSetting] = []) -> [Target] {
     let library = Target.target(name: name, dependencies: dependencies, swiftSettings: swift, linkerSettings: link)
-    let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies, swiftSettings: [.swiftLanguageMode(.v6)])
+    let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies + testsAlso, swiftSettings: [.swiftLanguageMode(.v6)])
     return tests ? [library, testing] : [library]
 }
 
@@ -72,7 +72,7 @@ let package = Package(
     + layer("Peer", ["HTTP", "TLS", "Streams", "Content", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Discovery", ["CAvahi", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
+    + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"], testsAlso: ["Bluetooth"])
     + layer("Node", ["Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
     // For a PC only, so regular Swift without the firmware's restrictions: everything of `mau` but its command line.
@@ -101,6 +101,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("ResponseFuzz", ["Peer", "HTTP", "Content", "System"]),
         fuzz("MessageFuzz", ["OpenPGP"]),
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
+        fuzz("FragmentFuzz", ["Bluetooth", "Streams", "EventLoop", "System"]),
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("CommandFuzz", ["Commands", "OpenPGP"]),
         fuzz("StateFuzz", ["Commands", "Content", "Syncer", "OpenPGP", "System"]),
