@@ -29,8 +29,16 @@ class Loop:
         self.thread.start()
 
     def run(self, coroutine, seconds):
-        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(coroutine, seconds), self.loop)
-        return future.result(seconds + 30)
+        async def caught():
+            try:
+                async with asyncio.timeout(seconds):
+                    return await coroutine, None
+            except Exception as error:  # with its traceback, which a future would not always keep
+                return None, error
+        value, error = asyncio.run_coroutine_threadsafe(caught(), self.loop).result(seconds + 30)
+        if error:
+            raise error
+        return value
 
     def close(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
