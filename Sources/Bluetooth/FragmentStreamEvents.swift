@@ -102,6 +102,7 @@ extension FragmentStream {
         guard now >= retryDue else { return }
         if !isBlocked {
             if state == .opening { openAgain() } else if send.isOutstanding { send.repeatAll() } else { owesQuestion = true }
+            guard ending == nil else { return }
             pause = min(2 * pause, state == .opening ? FragmentStream.longestOpeningPause : FragmentStream.longestPause)
         }
         self.retryDue = now + pause

@@ -76,6 +76,8 @@ import Testing
         }
         #expect(times == [0, 250, 750, 1750, 3750, 5750, 7750])
         #expect(client.stream.ending == .closedHere(.timeOut))
+        try bench.advance(milliseconds: 1)
+        #expect(bench.loop.nextDeadline == nil)
     }
 
     /// 4: reasons before anything was opened, and at the end of the node.

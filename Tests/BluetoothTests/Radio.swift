@@ -23,6 +23,8 @@ struct Weather {
     var overtaking = 0
     /// Fragments that fit until some arrive; the carrier is blocked with more.
     var room = Int.max
+    /// How many in a row are lost when one is.
+    var burst = 1
     /// Milliseconds from one to the next, at least: how fast the link is.
     var pace: Int64 = 0
 }
@@ -33,10 +35,8 @@ struct Way {
     var weather: Weather
     var passages: [Passage] = []
     private(set) var sent = 0, octets = 0
-    /// Payload octets of data fragments, repetitions included.
-    private(set) var fragments: [[UInt8]] = []
     private var last: Int64 = 0
-    var recording = false
+    private var lossLeft = 0
 
     init(_ weather: Weather) { self.weather = weather }
 
@@ -45,10 +45,13 @@ struct Way {
     mutating func send(_ fragment: [UInt8], at now: Int64, _ random: inout Seeded) {
         octets += fragment.count
         sent += 1
-        if recording { fragments.append(fragment) }
         for copy in 0..<2 {
             if copy == 1, !random.happens(weather.duplication) { break }
-            if random.happens(weather.loss) { continue }
+            if lossLeft == 0, random.happens(weather.loss) { lossLeft = weather.burst }
+            if lossLeft > 0 {
+                lossLeft -= 1
+                continue
+            }
             let span = Int(weather.delay.upperBound - weather.delay.lowerBound)
             var time = now + Int64(weather.delay.lowerBound + random.below(span + 1)) * 1_000_000
             // In order, unless the weather lets some overtake.

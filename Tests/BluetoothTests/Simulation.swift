@@ -11,7 +11,6 @@ final class Side {
     var isFinished = false, isClosed = false
     /// Octets at a time, given and read; how often the reader sleeps, in percent.
     var stride = Int.max, sleep = 0
-    var mostMemory = 0
 
     init(_ message: [UInt8]) { self.message = message }
 }
@@ -24,8 +23,9 @@ final class Simulation {
     let client: Side, node: Side
     let mtus: (client: Int, node: Int)
     var turns = 0
-    /// When the client heard something last.
+    /// When the client heard something last, and when anybody did or began.
     private(set) var heardAt: Int64 = 0
+    private(set) var progressAt: Int64 = 1_000_000_000
 
     init(seed: UInt64, _ toNode: Weather, _ toClient: Weather, clientSays: [UInt8], nodeSays: [UInt8], mtus: (Int, Int) = (247, 247)) {
         random = Seeded(state: seed)
@@ -58,6 +58,7 @@ final class Simulation {
             while case let count = buffer.withUnsafeMutableBytes({ machine.read(into: $0, at: now) }), count > 0 {
                 side.heard += buffer[..<count]
                 if side === client { heardAt = now }
+                progressAt = now
                 if random.happens(side.sleep) { break }
             }
         }
@@ -71,16 +72,21 @@ final class Simulation {
             side.isFinished = true
             machine.finish(at: now)
         }
-        if side.isFinished, machine.isAtEnd, side.heard.count >= 0, !hasUnread(machine) {
+        if side.isFinished, machine.isAtEnd, machine.receive.count == 0 {
             side.isClosed = true
             machine.close(at: now)
         }
-        side.mostMemory = max(side.mostMemory, machine.memory)
     }
 
-    private func hasUnread(_ machine: FragmentStream) -> Bool { machine.receive.count > 0 }
+    /// 8 fragments to receive and 15 to send for a node, 15 and 8 for a client, each of the size that its link or both links carry.
+    private func checkMemory() {
+        let sizes = (client: Fragment.size(forMTU: mtus.client) - 3, node: Fragment.size(forMTU: mtus.node) - 3), both = min(sizes.client, sizes.node)
+        if let machine = client.machine { #expect(machine.memory <= 15 * sizes.client + 8 * both) }
+        if let machine = node.machine { #expect(machine.memory <= 8 * sizes.node + 15 * both) }
+    }
 
     private func turn() {
+        checkMemory()
         for _ in 0..<2 {
             work(client)
             pump(client, &ways.toNode)
@@ -135,6 +141,6 @@ final class Simulation {
     }
 
     private var sleepers: Bool {
-        [client, node].contains { side in side.sleep > 0 && !side.isClosed && side.machine.map { $0.receive.count > 0 || $0.ending == nil } ?? false }
+        [client, node].contains { side in side.sleep > 0 && !side.isClosed && side.machine.map { $0.receive.count > 0 } ?? false }
     }
 }

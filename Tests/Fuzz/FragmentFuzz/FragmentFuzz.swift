@@ -52,7 +52,7 @@ private final class Visit: FragmentCarrier, StreamOwner {
     func close() {}
 
     func streamIsReady() {
-        guard reads, let stream else { return }
+        guard let stream else { return }
         switch buffer.withUnsafeMutableBytes({ stream.receive(into: $0) }) {
         case .octets, .blocked: break
         case .ended: stream.close()
@@ -66,7 +66,9 @@ private final class Visit: FragmentCarrier, StreamOwner {
         let link = isNode ? GATTLink(over: self, loop: loop) { [unowned self] in adopt($0) } : GATTLink(toNodeOver: self, loop: loop)
         self.link = link
         if !isNode { adopt(link.open()) }
-        while let first = input.first {
+        var steps = 0
+        while let first = input.first, steps < 300 {
+            steps += 1
             input = UnsafeRawBufferPointer(rebasing: input[1...])
             step(first)
         }
@@ -90,7 +92,9 @@ private final class Visit: FragmentCarrier, StreamOwner {
         switch first {
         case 255: pass(Int64(1) << (room & 7 + 5))
         case 254: _ = stream.map { stream in buffer.withUnsafeBytes { stream.send($0, more: room & 1 == 0) } }
-        case 253: reads.toggle()
+        case 253:
+            reads.toggle()
+            stream?.wait(for: reads ? .receiving : .nothing)
         case 252: stream?.finishSending()
         case 251:
             room = room == 0 ? 1000 : 0
