@@ -51,10 +51,13 @@ public final class GATTLink: FragmentCarrierUser {
                                     largestFragment: carrier.largestFragment, credit: credit, at: loop.now))
     }
 
-    /// Ends the stream with a reason, and the carrier.
+    /// Ends the stream at once with a reason, whatever it owes; the carrier stays.
+    public func endStream(_ reason: CloseReason) { stream?.end(.closedHere(reason), telling: reason) }
+
+    /// The same, and ends the carrier.
     public func close(_ reason: CloseReason = .done) {
         failed = nil
-        stream?.end(.closedHere(reason), telling: reason)
+        endStream(reason)
         carrier.user = nil
         carrier.close()
     }
@@ -66,8 +69,7 @@ public final class GATTLink: FragmentCarrierUser {
 
     public func carrierReceived(_ octets: UnsafeRawBufferPointer) {
         guard octets.count <= carrier.largestFragment, let fragment = Fragment(octets) else {
-            stream?.end(.closedHere(.violation), telling: .violation)
-            return
+            return endStream(.violation)
         }
         if fragment.kind == .open, accept != nil { return isOpened(fragment) }
         if let stream, stream.ending == nil || stream.ending == .finished || fragment.kind == .close { return stream.take(fragment) }
