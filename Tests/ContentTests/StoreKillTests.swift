@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Content
 
@@ -18,7 +19,7 @@ extension StoreTests {
         @Test func fiftyKillsLoseNothing() throws {
             let shop = try Workshop()
             try Files.makeDirectory(shop.own)
-            var random = SeededGenerator(state: 0x6B69_6C6C)
+            var random = SeededGenerator(seed: 0x6B69_6C6C)
             var acknowledged: [Int] = [], next = 0
             for _ in 0..<50 {
                 let wanted = Int.random(in: 0...4, using: &random), spin = Int.random(in: 0...3_000_000, using: &random)

@@ -5,6 +5,7 @@ import GnuPG
 import OpenPGP
 import Peer
 import System
+import TestSupport
 import Testing
 @testable import Syncer
 
@@ -432,7 +433,7 @@ extension SyncerTests {
 
         /// Nothing that a peer sends does harm: nothing is left open, nothing comes into the directory that was not verified.
         @Test func aSeededSearch() throws {
-            var random = Seeded(state: 0x73796E63)
+            var random = SeededGenerator(seed: 0x73796E63)
             for round in 0..<150 {
                 let rig = try Rig()
                 rig.peer.files = [file("a.pgp", String(repeating: "x", count: 5000)), file("b.pgp", "2")]
@@ -457,17 +458,5 @@ extension SyncerTests {
                 for name in rig.listing { #expect(rig.peer.files.contains { $0.content == rig.content(name) }) }
             }
         }
-    }
-}
-
-/// SplitMix64: the same numbers every time.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
