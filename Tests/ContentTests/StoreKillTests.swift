@@ -41,8 +41,8 @@ extension StoreTests {
             }
             #expect(listed >= acknowledged.filter { $0 % 3 != 0 }.count)
             try checkNote(shop, directory, acknowledged)
-            #expect(try shop.names(shop.own).allSatisfy { !$0.hasPrefix(".") })
-            #expect(try shop.names(shop.own + "/note.pgp.versions").allSatisfy { !$0.hasPrefix(".") })
+            #expect(try names(inDirectory: shop.own).allSatisfy { !$0.hasPrefix(".") })
+            #expect(try names(inDirectory: shop.own + "/note.pgp.versions").allSatisfy { !$0.hasPrefix(".") })
         }
 
         /// The note is the last one acknowledged or a later one; its versions are whole and within their bound.
@@ -50,7 +50,7 @@ extension StoreTests {
             let newest = try #require(acknowledged.last { $0 % 3 == 0 })
             let note = try #require(try directory.served("note.pgp"))
             #expect((newest..<newest + 30).contains { content($0) == note })
-            let versions = try shop.names(shop.own + "/note.pgp.versions")
+            let versions = try names(inDirectory: shop.own + "/note.pgp.versions")
             #expect((1...Bounds.versionsPerFile + 1).contains(versions.count))
             for version in versions {
                 let bytes = try Files.read(shop.own + "/note.pgp.versions/" + version, limit: 1 << 20)

@@ -133,8 +133,8 @@ extension StoreTests {
             }
             try shop.started()
             // Process 1 lives: it may be writing. What is not ours stays.
-            #expect(try shop.names(shop.own) == [".keep", ".maud-1-0.tmp", "a.pgp.versions"])
-            #expect(try shop.names(shop.own + "/a.pgp.versions") == [])
+            #expect(try names(inDirectory: shop.own) == [".keep", ".maud-1-0.tmp", "a.pgp.versions"])
+            #expect(try names(inDirectory: shop.own + "/a.pgp.versions") == [])
         }
 
         @Test func nothingIsWrittenBeforeTheDirectoryIsKnown() throws {
