@@ -121,8 +121,8 @@ struct FriendOptions: ParsableArguments {
 
 struct FriendRemove: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "remove", abstract: "Remove a friend, or take it out of a group.")
-    @OptionGroup var options: FriendOptions
     @Option(help: "Take it out of this group only.") var group: String?
+    @OptionGroup var options: FriendOptions
 
     func run() throws {
         let group = try FriendCommand.group(group)
