@@ -49,7 +49,7 @@ let package = Package(
         .systemLibrary(name: "CGPGME"),
         .systemLibrary(name: "CJansson"),
         .systemLibrary(name: "CSystemd"),
-        .target(name: "CVocabulary"), // vocab/vocabulary-1.jsonld in read-only data
+        .target(name: "CVocabulary"), // the vocabulary, deflated, in read-only data
         // For tests only: no product contains it.
         .target(name: "TestSupport", dependencies: ["CLinux"], path: "Tests/Support"),
         // Swift, lowest layer first.

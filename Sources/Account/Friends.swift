@@ -146,8 +146,9 @@ public final class Friends {
         }
     }
 
-    private func finish(_ files: [KeyFile], _ keys: [KeyDescription], _ odd: [OddFile], completion: @escaping (Result<Void, AccountError>) -> Void) {
-        var odd = odd, friends: [Friend] = [], ring: [UInt8] = []
+    /// Who the friends are by their files, and their keys to import; what is no friend's key is odd.
+    private func accepted(_ files: [KeyFile], _ keys: [KeyDescription], _ odd: inout [OddFile]) -> (friends: [Friend], ring: [UInt8]) {
+        var friends: [Friend] = [], ring: [UInt8] = []
         for (file, key) in zip(files, keys) {
             guard key.fingerprint == file.name, !key.isSecret, key.fingerprint != owner else {
                 odd.append(OddFile(path: file.path, reason: key.isSecret ? "it holds a secret key" : "it holds another key than its name says"))
@@ -165,7 +166,14 @@ public final class Friends {
             }
             if let group = file.group { friends[index].groups.append(group) } else { friends[index].isUngrouped = true }
         }
-        let publish = { [self] (keys: [KeyDescription]) in
+        return (friends, ring)
+    }
+
+    private func finish(_ files: [KeyFile], _ keys: [KeyDescription], _ odd: [OddFile], completion: @escaping (Result<Void, AccountError>) -> Void) {
+        var odd = odd
+        let (accepted, ring) = accepted(files, keys, &odd)
+        var friends = accepted
+        let publish = { [self, odd] (keys: [KeyDescription]) in
             // A change was made meanwhile that these files do not show yet.
             if generation != generationAtStart { return completion(.failure(.gnupg(.busy))) }
             for index in friends.indices {

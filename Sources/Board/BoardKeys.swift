@@ -19,6 +19,18 @@ extension JSONObject {
     @inline(never)
     func label(_ key: StaticString) throws(JSONError) -> String { try required(key).label() }
 
+    /// The key `chip`: what the kernel calls a device of this kind, `<kind>` and a number; without the key number 0.
+    @inline(never)
+    func chip(_ kind: StaticString) throws(JSONError) -> String {
+        let kind = [UInt8](kind)
+        guard let value = self["chip"] else { return (kind + [0x30]).text }
+        let octets = try value.string(), digits = octets.dropFirst(kind.count)
+        guard octets.starts(with: kind), (1...3).contains(digits.count), digits.allSatisfy(isDigit) else {
+            throw value.error(.invalid, [UInt8]("must be ") + kind + [UInt8](" and a number of 1 to 3 digits"))
+        }
+        return octets.text
+    }
+
     @inline(never)
     func integer(_ key: StaticString, _ range: ClosedRange<Int64>, unit: StaticString = "", default: Int64) throws(JSONError) -> Int64 {
         guard let value = self[key] else { return `default` }

@@ -35,19 +35,12 @@ extension SensorSource {
 
 /// The keys that a line has as a source and as a target.
 struct GPIOLineKeys {
-    var chip = "gpiochip0"
+    var chip: String
     var line: Int
     var activeLow: Bool
 
     init(_ object: JSONObject) throws(JSONError) {
-        if let value = object["chip"] {
-            let octets = try value.string()
-            let digits = octets.dropFirst(8)
-            guard octets.starts(with: [UInt8]("gpiochip")), (1...3).contains(digits.count), digits.allSatisfy(isDigit) else {
-                throw value.error(.invalid, "must be gpiochip and a number of 1 to 3 digits")
-            }
-            chip = octets.text
-        }
+        chip = try object.chip("gpiochip")
         line = Int(try object.required("line").integer(0...1023))
         activeLow = try object.boolean("activeLow")
     }

@@ -41,15 +41,7 @@ extension ActuatorSource {
 extension PulseWidth {
     init(_ object: JSONObject) throws(JSONError) {
         try object.allow(["type", "chip", "channel", "period", "low", "high", "inverted"])
-        var chip = "pwmchip0"
-        if let value = object["chip"] {
-            let octets = try value.string()
-            let digits = octets.dropFirst(7)
-            guard octets.starts(with: [UInt8]("pwmchip")), (1...3).contains(digits.count), digits.allSatisfy(isDigit) else {
-                throw value.error(.invalid, "must be pwmchip and a number of 1 to 3 digits")
-            }
-            chip = octets.text
-        }
+        let chip = try object.chip("pwmchip")
         let period = try object.required("period").integer(1...1_000_000_000, unit: "nanoseconds")
         let low = try object.integer("low", 0...period, unit: "nanoseconds", default: 0)
         let high = try object.integer("high", 0...period, unit: "nanoseconds", default: period)

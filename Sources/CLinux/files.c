@@ -63,6 +63,16 @@ intptr_t maud_write(int fd, const void *buffer, size_t count) {
   do n = write(fd, buffer, count); while (n < 0 && errno == EINTR);
   return RESULT(n);
 }
+int maud_write_all(int fd, const uint8_t *octets, size_t count) {
+  while (count > 0) {
+    intptr_t n = maud_write(fd, octets, count);
+    if (n < 0) return (int)n;
+    if (n == 0) return -EIO;
+    octets += n;
+    count -= (size_t)n;
+  }
+  return 0;
+}
 int maud_fsync(int fd) { FAULT("fsync"); return RESULT(fsync(fd)); }
 
 static void translate(const struct stat *s, struct maud_status *status) {

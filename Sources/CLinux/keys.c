@@ -33,11 +33,7 @@ static int failed(struct maud_keys *k, int result) {
 static int write_file(struct maud_keys *k, int directory, const char *name, const struct step *s) {
   int fd = maud_openat(directory, name, MAUD_WRITE | MAUD_CREATE | MAUD_EXCLUSIVE | MAUD_NOFOLLOW, 0600);
   TRY(fd);
-  int result = 0;
-  for (size_t done = 0; done < s->count && result >= 0;) {
-    result = (int)maud_write(fd, s->octets + done, s->count - done);
-    if (result > 0) done += (size_t)result;
-  }
+  int result = maud_write_all(fd, s->octets, s->count);
   if (result >= 0 && s->time != 0) result = maud_set_modification_time_fd(fd, s->time);
   /* The content must be on the disk before the name is: else a crash leaves an empty file under it. */
   if (result >= 0) result = maud_fsync(fd);

@@ -29,16 +29,6 @@ static int failed(struct maud_put *put, const char *call, int result) {
 }
 #define TRY(call, expression) do { int result_ = (int)(expression); if (result_ < 0) return failed(put, call, result_); } while (0)
 
-static int write_all(int fd, const uint8_t *octets, size_t count) {
-  while (count > 0) {
-    intptr_t n = maud_write(fd, octets, count);
-    if (n < 0) return (int)n;
-    if (n == 0) return -EIO;
-    octets += n;
-    count -= (size_t)n;
-  }
-  return 0;
-}
 int maud_store_temporary(int directory, char name[64]) {
   static unsigned counter;
   for (;;) {
@@ -61,7 +51,7 @@ static int copy_previous(struct maud_put *put, struct work *w, const struct maud
   int result = 0;
   for (int64_t offset = 0; result == 0 && offset < status->size;) {
     intptr_t n = maud_pread(w->previous, buffer, sizeof buffer, offset);
-    result = n < 0 ? (int)n : n == 0 ? -EBUSY : write_all(fd, buffer, (size_t)n);
+    result = n < 0 ? (int)n : n == 0 ? -EBUSY : maud_write_all(fd, buffer, (size_t)n);
     offset += n > 0 ? n : 0;
   }
   if (result == 0) result = maud_set_modification_time_fd(fd, status->modification_time);
@@ -143,7 +133,7 @@ static int open_temporary(struct maud_put *put, struct work *w) {
   w->fd = put->received ? maud_openat(directory, w->temporary, MAUD_READ | MAUD_NOFOLLOW, 0) : maud_store_temporary(directory, w->temporary);
   if (w->fd < 0) return failed(put, "open", w->fd);
   w->temporary_exists = !put->received;
-  if (!put->received) TRY("write", write_all(w->fd, put->octets, put->count));
+  if (!put->received) TRY("write", maud_write_all(w->fd, put->octets, put->count));
   return 0;
 }
 static int write_temporary(struct maud_put *put, struct work *w) {

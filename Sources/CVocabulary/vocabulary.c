@@ -4,7 +4,7 @@
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
 static const uint8_t vocabulary[] = {
-#embed "../../vocab/vocabulary-1.jsonld"
+#embed "../../vocab/vocabulary-1.deflate"
 };
 
 const uint8_t *maud_vocabulary(void) { return vocabulary; }

@@ -1,3 +1,4 @@
+import Readings
 import System
 
 /// One file of a chain, as far as the chain goes: what it is, what it says comes before it, or why it is not believed.
@@ -62,19 +63,15 @@ package struct ChainVerification {
     package init(_ links: [ChainLink], checkpoint: ChainCheckpoint?, isPublic: Bool) {
         removedThrough = checkpoint?.removedThrough
         // What is there although it was to go was not removed yet, or is back after a power cut: it does no harm, and it must be right too.
-        var expected: UInt64 = 1, previous: SHA256Sum?
+        var walk = ChainWalk()
         if let first = links.first, let last = links.last { range = first.sequence...last.sequence }
         for link in links {
-            if let checkpoint, expected <= checkpoint.removedThrough, link.sequence > checkpoint.removedThrough {
-                expected = checkpoint.removedThrough + 1
-                previous = checkpoint.sum
+            if let checkpoint, walk.expected <= checkpoint.removedThrough, link.sequence > checkpoint.removedThrough {
+                walk.goOn(after: checkpoint.removedThrough, checkpoint.sum)
             }
-            if link.sequence > expected {
-                gap(expected...(link.sequence - 1), isAtStart: files == 0 && expected == 1 && !isPublic, checkpoint)
-                previous = nil
-            }
-            previous = judge(link, previous)
-            expected = link.sequence + 1
+            let isAtStart = files == 0 && walk.expected == 1 && !isPublic
+            if let numbers = walk.reach(link.sequence) { gap(numbers, isAtStart: isAtStart, checkpoint) }
+            judge(link, &walk)
             files += 1
         }
     }
@@ -85,19 +82,20 @@ package struct ChainVerification {
         problems.append(Problem(kind: .missing, first: numbers.lowerBound, last: numbers.upperBound, reason: "not here, and no checkpoint explains it"))
     }
 
-    /// Returns what the next file must name; nil when anything may come.
-    private mutating func judge(_ link: ChainLink, _ before: SHA256Sum?) -> SHA256Sum? {
+    private mutating func judge(_ link: ChainLink, _ walk: inout ChainWalk) {
+        var problem: (kind: Problem.Kind, reason: String)?
         switch link.state {
         case .bad(let reason):
-            problems.append(Problem(kind: .bad, first: link.sequence, last: link.sequence, reason: reason.text))
-            return nil
+            walk.passUnread()
+            problem = (.bad, reason.text)
         case .good(let sum, let previous):
-            if link.sequence == 1 ? previous != nil : previous == nil {
-                problems.append(Problem(kind: .broken, first: link.sequence, last: link.sequence, reason: link.sequence == 1 ? "the first file names one before it" : "it names no file before it"))
-            } else if let before, let previous, before != previous {
-                problems.append(Problem(kind: .broken, first: link.sequence, last: link.sequence, reason: "it does not go on from the file before it"))
+            switch walk.pass(sum, naming: previous) {
+            case .firstNamesOne: problem = (.broken, "the first file names one before it")
+            case .namesNone: problem = (.broken, "it names no file before it")
+            case .namesAnother: problem = (.broken, "it does not go on from the file before it")
+            case nil: break
             }
-            return sum
         }
+        if let problem { problems.append(Problem(kind: problem.kind, first: link.sequence, last: link.sequence, reason: problem.reason)) }
     }
 }

@@ -3,46 +3,39 @@ import OpenPGP
 import System
 import Vocabulary
 
-/// A command to sign (docs/commands.md, part 2).
-package struct CommandDocument {
-    package let identifier: CommandIdentifier
-    package let device: Fingerprint
-    /// The actuator's name.
-    package let target: String
-    package let value: Decimal
+/// What every command says, whatever it asks for (docs/commands.md, part 2).
+struct CommandHead {
+    let device: Fingerprint
+    /// Its own: 128 random bits.
+    let identifier: CommandIdentifier
     /// Milliseconds since 1970.
-    package let startTime: Int64
+    let startTime: Int64
     /// 16 octets that the device gave out, for one whose clock is not set.
-    package let challenge: [UInt8]?
+    let challenge: [UInt8]?
 
-    /// A command with an identifier of its own: 128 random bits.
-    package init(device: Fingerprint, target: String, value: Decimal, startTime: Int64, challenge: [UInt8]? = nil) {
+    init(device: Fingerprint, startTime: Int64, challenge: [UInt8]?) {
         let random = Random.octets(16)
         func word(_ octets: ArraySlice<UInt8>) -> UInt64 { octets.reduce(0) { $0 << 8 | UInt64($1) } }
         identifier = CommandIdentifier(high: word(random[..<8]), low: word(random[8...]))
         self.device = device
-        self.target = target
-        self.value = value
         self.startTime = startTime
         self.challenge = challenge
     }
 
     /// `c-<identifier>.json.pgp`: what begins so in a controller's directory is taken for a command.
-    package var fileName: String { "c-\(identifier.hexadecimal.text).json.pgp" }
+    var fileName: String { "c-\(identifier.hexadecimal.text).json.pgp" }
 
-    /// The text to sign.
-    package var octets: [UInt8] {
+    /// The text to sign; `object` writes the members of what the command is about.
+    func octets(type: String, object: (inout JSONWriter) -> Void) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
         json.member("@context", "https://w3id.org/maud/1")
-        json.member("@type", "Command")
+        json.member("@type", type)
         json.member("device", "mau:\(device.description)")
         json.member("identifier", identifier.hexadecimal.text)
         json.key("object")
         json.beginObject()
-        json.member("@type", "PropertyValue")
-        json.member("propertyID", "mau:\(device.description)#\(target)")
-        json.member("value", value)
+        object(&json)
         json.endObject()
         json.member("startTime", Date.text(milliseconds: startTime))
         if let challenge {
@@ -52,6 +45,35 @@ package struct CommandDocument {
         }
         json.endObject()
         return json.bytes + [0x0A]
+    }
+}
+
+/// A command to set an actuator.
+package struct CommandDocument {
+    let head: CommandHead
+    /// The actuator's name.
+    package let target: String
+    package let value: Decimal
+
+    /// - Parameters:
+    ///   - startTime: milliseconds since 1970.
+    ///   - challenge: 16 octets that the device gave out, for one whose clock is not set.
+    package init(device: Fingerprint, target: String, value: Decimal, startTime: Int64, challenge: [UInt8]? = nil) {
+        head = CommandHead(device: device, startTime: startTime, challenge: challenge)
+        self.target = target
+        self.value = value
+    }
+
+    package var identifier: CommandIdentifier { head.identifier }
+    package var fileName: String { head.fileName }
+
+    /// The text to sign.
+    package var octets: [UInt8] {
+        head.octets(type: "Command") { json in
+            json.member("@type", "PropertyValue")
+            json.member("propertyID", "mau:\(head.device.description)#\(target)")
+            json.member("value", value)
+        }
     }
 }
 

@@ -15,6 +15,17 @@ extension Desk {
         return Selection(devices)
     }
 
+    /// The same after the devices that these names may be about were asked; `offline`: as it is.
+    package func selection(about names: [String], offline: Bool) throws(CommandError) -> Selection {
+        let known = try selection()
+        if offline { return known }
+        try refresh(candidates(names, in: known))
+        return try selection()
+    }
+
+    /// Everybody whose files may be here, and this account.
+    package func everybody() throws(CommandError) -> [KnownDevice] { try selection().devices + [ownDevice()] }
+
     /// The devices that a person named. When a name is not known, devices that were never visited are asked what they call themselves.
     package func devices(_ names: [String], offline: Bool) throws(CommandError) -> [KnownDevice] {
         var selection = try selection()

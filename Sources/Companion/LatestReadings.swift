@@ -60,7 +60,7 @@ extension Desk {
     package func sensors(_ words: [String], in selection: Selection) throws(CommandError) -> [(device: KnownDevice, sensor: SensorDescription)] {
         var found: [(device: KnownDevice, sensor: SensorDescription)] = []
         func add(_ device: KnownDevice) { found += (device.description?.sensors ?? []).map { (device, $0) } }
-        if words.isEmpty { selection.devices.filter(\.isFollowed).forEach(add) }
+        if words.isEmpty { selection.followed.forEach(add) }
         for word in words {
             if let sensor = try selection.sensor(word) { found.append(sensor) } else { add(try selection.deviceOrSensor(word)) }
         }
@@ -68,9 +68,9 @@ extension Desk {
     }
 
     /// The devices that words may be about: to be visited before it is known what they have.
-    package func candidates(_ words: [String], in selection: Selection) -> [KnownDevice] {
+    func candidates(_ words: [String], in selection: Selection) -> [KnownDevice] {
         let named = words.compactMap { word in try? selection.device(word.split(separator: "/").first.map(String.init) ?? word) }
-        return named.count == words.count && !words.isEmpty ? named : selection.devices.filter(\.isFollowed)
+        return named.count == words.count && !words.isEmpty ? named : selection.followed
     }
 
     /// The latest readings of sensors, each verified.

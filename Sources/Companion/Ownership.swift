@@ -60,13 +60,12 @@ package struct OwnershipChange {
     }
 
     private func send(on connection: PeerConnection, challenge: [UInt8]?) throws(CommandError) -> CommandAnswer {
-        let identifier = Random.octets(16), text = document(identifier, challenge), gnuPG = desk.session.gnuPG
+        let head = CommandHead(device: device.fingerprint, startTime: desk.session.clock.now / 1_000_000, challenge: challenge)
+        let text = document(head), gnuPG = desk.session.gnuPG
         let signed = try desk.session.finish { (done: @escaping GnuPG.Completion<SignedMessage>) in gnuPG.sign(text, recipients: [device.fingerprint], completion: done) }
         guard signed.octets.count <= Bounds.commandFile else { throw CommandError(.dataError, "the key is too large for a command (\(Bounds.commandFile) octets in all): export a minimal one") }
-        var digits: [UInt8] = []
-        identifier.withUnsafeBytes { digits.append(hexadecimal: $0) }
         let response: Response
-        switch try desk.network().put(signed.octets, as: "c-\(digits.text).json.pgp", on: connection, of: device.fingerprint) {
+        switch try desk.network().put(signed.octets, as: head.fileName, on: connection, of: device.fingerprint) {
         case .success(let received): response = received
         case .failure(let error): throw CommandError(.temporary, "no answer came (\(error.description)), so it may or may not have been carried out; mau controllers \(device.name) list tells")
         }
@@ -78,39 +77,23 @@ package struct OwnershipChange {
         case 503: throw CommandError(.temporary, "\(device.name) is busy: try again")
         default: throw CommandError(.unavailable, "\(device.name) refused the command with status \(response.status)")
         }
-        let name = CommandAnswer.fileName(digits.text)
+        let identifier = head.identifier.hexadecimal.text, name = CommandAnswer.fileName(identifier)
         let answer = try desk.open(response.content, of: device.fingerprint, name).flatMap { file in
             file.document { (top) throws(JSONError) in try CommandAnswer(top, device: device.fingerprint) }
         }
         switch answer {
-        case .success(let answer) where answer.identifier == digits.text: return answer
+        case .success(let answer) where answer.identifier == identifier: return answer
         case .success: throw CommandError(.dataError, "the answer of \(device.name) is one to another command")
         case .failure(let problem): throw CommandError(.dataError, "the answer of \(device.name) is not believed: \(problem.reason)")
         }
     }
 
-    private func document(_ identifier: [UInt8], _ challenge: [UInt8]?) -> [UInt8] {
-        func hexadecimal(_ octets: [UInt8]) -> String {
-            var digits: [UInt8] = []
-            octets.withUnsafeBytes { digits.append(hexadecimal: $0) }
-            return digits.text
+    private func document(_ head: CommandHead) -> [UInt8] {
+        head.octets(type: kind.rawValue) { json in
+            json.member("@type", "PublicKey")
+            json.member("identifier", fingerprint.description)
+            json.member("text", key.map { Base64Text.text($0.octets) })
         }
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("@context", "https://w3id.org/maud/1")
-        json.member("@type", kind.rawValue)
-        json.member("device", "mau:\(device.fingerprint.description)")
-        json.member("identifier", hexadecimal(identifier))
-        json.key("object")
-        json.beginObject()
-        json.member("@type", "PublicKey")
-        json.member("identifier", fingerprint.description)
-        json.member("text", key.map { Base64Text.text($0.octets) })
-        json.endObject()
-        json.member("startTime", Date.text(milliseconds: desk.session.clock.now / 1_000_000))
-        json.member("challenge", challenge.map(hexadecimal))
-        json.endObject()
-        return json.bytes + [0x0A]
     }
 }
 

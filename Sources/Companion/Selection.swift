@@ -40,6 +40,9 @@ package struct Selection {
 
     package init(_ devices: [KnownDevice]) { self.devices = devices }
 
+    /// Those whose files are kept here.
+    package var followed: [KnownDevice] { devices.filter(\.isFollowed) }
+
     /// The device with this name, or whose fingerprint begins so.
     package func device(_ text: String) throws(CommandError) -> KnownDevice {
         let found = devices.filter { $0.isMeant(by: text) }

@@ -24,7 +24,7 @@ extension SettingOutcome {
         json.member("actuator", actuator.name)
         json.member("identifier", command.identifier.hexadecimal.text)
         json.member("value", command.value)
-        json.member("startTime", Date.text(milliseconds: command.startTime))
+        json.member("startTime", Date.text(milliseconds: command.head.startTime))
         json.member("carrier", carrier.rawValue)
         json.member("actionStatus", answer.map { $0.isCompleted ? "CompletedActionStatus" : "FailedActionStatus" } ?? "PotentialActionStatus")
         json.member("result", answer?.result)

@@ -115,7 +115,7 @@ extension Desk {
     }
 
     /// This account as a device: it may be a node's own.
-    package func ownDevice() throws(CommandError) -> KnownDevice {
+    func ownDevice() throws(CommandError) -> KnownDevice {
         KnownDevice(fingerprint: own, friendName: "you", isFollowed: false, description: try description(of: own))
     }
 }

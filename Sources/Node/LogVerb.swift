@@ -3,6 +3,7 @@ import CLinux
 import GnuPG
 import JSON
 import OpenPGP
+import Readings
 import System
 import Vocabulary
 
@@ -24,9 +25,7 @@ private struct LogReader {
     let session: Session
     let directory: String
     var problems = 0
-    /// The sequence that comes next, and the SHA-256 that it must name; nil while anything may come.
-    private var expected: UInt64 = 1
-    private var previous: SHA256Sum?
+    private var walk = ChainWalk()
 
     init(session: Session, directory: String) {
         self.session = session
@@ -37,10 +36,9 @@ private struct LogReader {
         let sequences: [UInt64]
         do throws(SystemError) { sequences = try list() } catch { throw CommandError("cannot read the log", error) }
         try readCheckpoint()
-        for sequence in sequences where sequence >= expected {
-            if sequence > expected { problem("\(Int(expected)) to \(Int(sequence - 1)) are missing") }
-            try read(sequence, isNext: sequence == expected)
-            expected = sequence + 1
+        for sequence in sequences where sequence >= walk.expected {
+            if let numbers = walk.reach(sequence) { problem("\(Int(numbers.lowerBound)) to \(Int(numbers.upperBound)) are missing") }
+            try read(sequence)
         }
     }
 
@@ -63,8 +61,7 @@ private struct LogReader {
         do throws(JSONError) {
             let top = try JSONDocument(content, limit: Bounds.documentSize).top.object()
             let through = try top.required("removedThrough").integer(1...999_999_999_999)
-            expected = UInt64(through) + 1
-            previous = SHA256Sum(hexadecimal: try top.required("removedThroughSha256").string())
+            walk.goOn(after: UInt64(through), SHA256Sum(hexadecimal: try top.required("removedThroughSha256").string()))
         } catch { problem("\(name) says \(error.description(file: name))") }
     }
 
@@ -87,18 +84,21 @@ private struct LogReader {
         return nil
     }
 
-    private mutating func read(_ sequence: UInt64, isNext: Bool) throws(CommandError) {
+    private mutating func read(_ sequence: UInt64) throws(CommandError) {
         let name = CommandLogDocument.fileName(sequence).text
-        guard let (content, sum) = try open(name) else { return previous = nil }
+        guard let (content, sum) = try open(name) else { return walk.passUnread() }
         do throws(JSONError) {
             let top = try JSONDocument(content, limit: Bounds.documentSize).top.object()
             if try top.required("sequence").integer(1...999_999_999_999) != Int64(sequence) { problem("\(name) is another file of the log") }
-            let named = try top["previous"].map { (value) throws(JSONError) in try value.string() }
-            if isNext, sequence == 1 ? named != nil : previous.map({ $0.hexadecimal != named ?? [] }) ?? false { problem("\(name) does not go on from the file before it") }
+            let named = try top["previous"].map { (value) throws(JSONError) in try value.string() }.flatMap { SHA256Sum(hexadecimal: $0) }
+            if walk.pass(sum, naming: named) != nil { problem("\(name) does not go on from the file before it") }
             let entries = try top.required("entries").array()
             for index in 0..<entries.count { if let entry = entries[index] { try Output.standardOutput(line(entry.object())) } }
-        } catch { problem("\(name) is malformed: \(error.clause)") }
-        previous = sum
+        } catch {
+            problem("\(name) is malformed: \(error.clause)")
+            // Its sum counts all the same.
+            if walk.expected == sequence { _ = walk.pass(sum, naming: nil) }
+        }
     }
 
     /// `2026-11-21T10:35:20.123Z <controller> <identifier> led=1 completed`

@@ -70,18 +70,12 @@ final class RunningNode {
         do throws(SystemError) { signingKey = try SigningKey() } catch { throw CommandError("cannot lock memory for the key", error) }
         let unlocked = try UnlockedHome(root: root, passphraseFile: options.passphraseFile, runtime: options.runtime, signingKey: signingKey)
         (home, account, clock) = (unlocked.directory, unlocked.account, unlocked.clock(system))
-        do throws(SystemError) {
-            signals = try check(maud_signals(), "sigaction")
-            loop = try EventLoop(clock: system)
-            worker = try Worker(loop: loop)
-        } catch { throw CommandError("cannot start", error) }
+        (signals, loop, worker) = try RunningNode.loop(system)
         board.leaveOutAbsentSensors(loop: loop)
         self.board = board
         gnuPG = try unlocked.gnuPG(loop: loop, clock: clock)
         maud_keys_tidy(root)
-        do throws(ContentError) {
-            store = try Store(root: root, state: state, own: account.fingerprint, loop: loop, worker: worker, clock: clock, limits: RunningNode.limits(board))
-        } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
+        store = try RunningNode.store(options, board, own: account.fingerprint, loop: loop, worker: worker, clock: clock)
         friends = Friends(MauDirectory(root), gnupg: gnuPG, owner: account.fingerprint)
         rights = FriendRights(friends: friends, account: account)
         backend = NodeBackend(clock: clock, store: store, gnuPG: gnuPG, friends: friends, account: account.fingerprint, loop: loop)
@@ -101,12 +95,23 @@ final class RunningNode {
         manager = ServiceManager(loop: loop)
     }
 
-    /// What board.json says of versions.
-    private static func limits(_ board: Board) -> Store.Limits {
+    /// What everything waits on.
+    private static func loop(_ clock: SystemClock) throws(CommandError) -> (signals: Int32, EventLoop, Worker) {
+        do throws(SystemError) {
+            let signals = try check(maud_signals(), "sigaction")
+            let loop = try EventLoop(clock: clock)
+            return (signals, loop, try Worker(loop: loop))
+        } catch { throw CommandError("cannot start", error) }
+    }
+
+    /// The Mau directory, with as many versions as board.json says.
+    private static func store(_ options: RunOptions, _ board: Board, own: Fingerprint, loop: EventLoop, worker: Worker, clock: NodeClock) throws(CommandError) -> Store {
         var limits = Store.Limits()
         limits.versionCount = board.versionCount
         limits.versionOctets = board.versionOctets
-        return limits
+        do throws(ContentError) {
+            return try Store(root: options.root, state: options.state, own: own, loop: loop, worker: worker, clock: clock, limits: limits)
+        } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
     }
 
     /// The sensors' readings go to the publisher; while the clock is unset without a time.

@@ -20,6 +20,12 @@ public enum CompressedData {
         var inflate = Inflate(body, limit: limit)
         return try inflate.run()
     }
+
+    /// The first `limit` octets of what raw DEFLATE outside any packet stands for; room for all of them is taken at once.
+    public static func inflated(_ octets: UnsafeRawBufferPointer, limit: Int) throws(PacketError) -> [UInt8] {
+        var inflate = Inflate(PacketBody(window: octets, total: octets.count, position: 0, left: octets.count, more: false), limit: limit, room: limit)
+        return try inflate.run()
+    }
 }
 
 /// Takes DEFLATE apart (RFC 1951): the output is also the history that matches refer to, up to `limit` octets.
@@ -30,12 +36,14 @@ struct Inflate {
     private var output: [UInt8] = []
     private let limit: Int
 
-    init(_ input: PacketBody, limit: Int) {
+    init(_ input: PacketBody, limit: Int, room: Int = 0) {
         self.input = input
         self.limit = limit
+        output.reserveCapacity(room)
     }
 
-    /// The first `limit` octets of the data.
+    /// The first `limit` octets of the data. Not inlined: the firmware has it once.
+    @inline(never)
     mutating func run() throws(PacketError) -> [UInt8] {
         var isLast = false
         while !isLast, output.count < limit {

@@ -62,7 +62,6 @@ public final class PeerConnection: StreamOwner {
 
     /// Whether another request can be made.
     public var isUsable: Bool { state == .idle }
-    public var isClosed: Bool { state == .closed }
 
     /// Asks for something.
     ///

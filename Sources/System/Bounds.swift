@@ -19,6 +19,8 @@ public enum Bounds {
 
     /// A document of our own that is read back (a batch, the device document), in octets: 1,000 readings fit.
     public static let documentSize = 1 << 20
+    /// The vocabulary that the program carries, in octets: 25,679 of them.
+    public static let vocabulary = 32 << 10
 
     // Readings
     /// Chains of readings that are known, those of earlier sensors and audiences included: 320 octets each in memory.

@@ -23,7 +23,7 @@ struct Sync: ParsableCommand {
     func run() throws {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
-        let wanted = try devices.isEmpty ? desk.selection().devices.filter(\.isFollowed) : desk.devices(devices, offline: false)
+        let wanted = try devices.isEmpty ? desk.selection().followed : desk.devices(devices, offline: false)
         let report = try desk.sync(wanted)
         try writeOutput(output.json ? report.json : report.text)
         if let problem = report.problem { throw CommandError(.unavailable, problem) }
@@ -53,8 +53,8 @@ struct Browse: ParsableCommand {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
         let named = try desk.devices(devices, offline: freshness.offline)
-        if !freshness.offline { try desk.refresh(named.isEmpty ? try desk.selection().devices.filter(\.isFollowed) : named) }
-        let browsing = try desk.browse(named.isEmpty ? try desk.selection().devices + [desk.ownDevice()] : named, last: last)
+        if !freshness.offline { try desk.refresh(named.isEmpty ? try desk.selection().followed : named) }
+        let browsing = try desk.browse(named.isEmpty ? try desk.everybody() : named, last: last)
         try writeOutput(output.json ? browsing.json : browsing.text)
         if browsing.problems > 0 { throw CommandError(.dataError, "\(browsing.problems) files are not believed") }
     }
@@ -85,8 +85,8 @@ struct Verify: ParsableCommand {
             return try writeOutput(output.json ? report.json : report.text)
         }
         let named = try what.map { try desk.devices([$0], offline: freshness.offline) }
-        if !freshness.offline { try desk.refresh(named ?? desk.selection().devices.filter(\.isFollowed)) }
-        let report = VerificationReport(try (named ?? desk.selection().devices + [desk.ownDevice()]).flatMap { try desk.verifyChains($0) })
+        if !freshness.offline { try desk.refresh(named ?? desk.selection().followed) }
+        let report = VerificationReport(try (named ?? desk.everybody()).flatMap { try desk.verifyChains($0) })
         try writeOutput(output.json ? report.json : report.text)
         if report.problems > 0 { throw CommandError(.dataError, "what is here is not whole (\(report.problems) problems)") }
     }
@@ -148,11 +148,7 @@ struct Export: ParsableCommand {
     func run() throws {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
-        var selection = try desk.selection()
-        if !freshness.offline {
-            try desk.refresh(desk.candidates(names, in: selection))
-            selection = try desk.selection()
-        }
+        let selection = try desk.selection(about: names, offline: freshness.offline)
         let sensors = try desk.collectedSensors(names, in: selection)
         let problems = try desk.export(sensors, times: try times(), as: ReadingWriter(jsonLines ? .jsonLines : .csv)) { (octets) throws(CommandError) in try writeOutput(octets) }
         if problems > 0 { throw CommandError(.dataError, "\(problems) files could not be verified and were left out") }

@@ -3,6 +3,7 @@ import Account
 import Companion
 import JSON
 import Node
+import OpenPGP
 import System
 
 struct Init: ParsableCommand {
@@ -104,46 +105,41 @@ struct FriendAdd: ParsableCommand {
     }
 }
 
-struct FriendRemove: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "remove", abstract: "Remove a friend, or take it out of a group.")
+/// A friend that a person named, to be changed.
+struct FriendOptions: ParsableArguments {
     @Argument(help: "Its name, or the beginning of its fingerprint.") var friend: String
-    @Option(help: "Take it out of this group only.") var group: String?
     @OptionGroup(title: "Account") var account: AccountOptions
     @OptionGroup var output: OutputOptions
 
-    func run() throws {
-        let group = try FriendCommand.group(group)
+    func change(_ change: (Desk, Fingerprint) throws -> Void) throws {
         let desk = try Desk(account.place())
         let one = try desk.friend(friend)
-        try desk.removeFriend(one.fingerprint, from: group)
+        try change(desk, one.fingerprint)
         if output.json { try writeOutput(JSONWriter.fingerprint(one.fingerprint)) }
+    }
+}
+
+struct FriendRemove: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "remove", abstract: "Remove a friend, or take it out of a group.")
+    @Option(help: "Take it out of this group only.") var group: String?
+    @OptionGroup var options: FriendOptions
+
+    func run() throws {
+        let group = try FriendCommand.group(group)
+        try options.change { try $0.removeFriend($1, from: group) }
     }
 }
 
 struct FriendFollow: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "follow", abstract: "Keep a friend's files here.")
-    @Argument(help: "Its name, or the beginning of its fingerprint.") var friend: String
-    @OptionGroup(title: "Account") var account: AccountOptions
-    @OptionGroup var output: OutputOptions
+    @OptionGroup var options: FriendOptions
 
-    func run() throws {
-        let desk = try Desk(account.place())
-        let one = try desk.friend(friend)
-        try desk.follow(one.fingerprint)
-        if output.json { try writeOutput(JSONWriter.fingerprint(one.fingerprint)) }
-    }
+    func run() throws { try options.change { try $0.follow($1) } }
 }
 
 struct FriendUnfollow: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "unfollow", abstract: "Keep a friend's files here no longer; what is here stays.")
-    @Argument(help: "Its name, or the beginning of its fingerprint.") var friend: String
-    @OptionGroup(title: "Account") var account: AccountOptions
-    @OptionGroup var output: OutputOptions
+    @OptionGroup var options: FriendOptions
 
-    func run() throws {
-        let desk = try Desk(account.place())
-        let one = try desk.friend(friend)
-        try desk.unfollow(one.fingerprint)
-        if output.json { try writeOutput(JSONWriter.fingerprint(one.fingerprint)) }
-    }
+    func run() throws { try options.change { try $0.unfollow($1) } }
 }

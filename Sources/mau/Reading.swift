@@ -53,11 +53,7 @@ struct Get: ParsableCommand {
     func run() throws {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
-        var selection = try desk.selection()
-        if !freshness.offline {
-            try desk.refresh(desk.candidates(names, in: selection))
-            selection = try desk.selection()
-        }
+        let selection = try desk.selection(about: names, offline: freshness.offline)
         let latest = try desk.latest(desk.sensors(names, in: selection))
         try writeOutput(output.json ? latest.json : latest.table)
         if !names.isEmpty, latest.all.allSatisfy({ $0.reading == nil }) { throw CommandError(.noInput, "there is no reading of that here") }

@@ -27,9 +27,7 @@ struct WatchVerb: ParsableCommand {
     func run() throws {
         let desk = try Desk(network.place(account))
         defer { desk.close() }
-        var selection = try desk.selection()
-        try desk.refresh(desk.candidates(names, in: selection))
-        selection = try desk.selection()
+        let selection = try desk.selection(about: names, offline: false)
         let sensors = try desk.sensors(names, in: selection)
         if sensors.isEmpty { throw CommandError(.noInput, "there is no sensor to watch: follow a device, and reach it once") }
         let watch = try Watch(desk, sensors)

@@ -18,16 +18,6 @@ extension WithAccount {
             return (place, mau)
         }
 
-        private func names(_ directory: String) throws -> [String] {
-            let open = try FileDescriptor.open(directory, [.read, .directory])
-            var names: [String] = []
-            try Files.forEachName(inDirectory: open.rawValue) { (name) throws(SystemError) in
-                names.append(String(cString: name))
-                return true
-            }
-            return names.sorted()
-        }
-
         private func handOver(_ mau: MauDirectory) -> KeyFileChanges {
             let changes = KeyFileChanges(mau)
             for former in [alice, bob] { changes.remove(former, .viewers) }
@@ -41,15 +31,15 @@ extension WithAccount {
             while true {
                 let (place, mau) = try place()
                 let isDone = diesAtCall(number) { try? handOver(mau).run() }
-                let group = mau.keys(of: .controllers), now = try names(group)
+                let group = mau.keys(of: .controllers), now = try names(inDirectory: group)
                 #expect(now == [bob, alice].map { "\($0.description).pgp" } || now == ["\(carol.description).pgp"], "call \(number)")
                 for name in now { #expect(try Files.read("\(group)/\(name)", limit: 8) == Array((now.count == 2 ? "old" : "new").utf8)) }
                 seen.insert(now.count)
-                #expect(try names(mau.keys) == ["account.pgp", "controllers", "viewers"], "other programs read everything in there as keys")
+                #expect(try names(inDirectory: mau.keys) == ["account.pgp", "controllers", "viewers"], "other programs read everything in there as keys")
                 maud_keys_tidy(mau.path)
-                #expect(try names(mau.path) == [".mau"])
+                #expect(try names(inDirectory: mau.path) == [".mau"])
                 try handOver(mau).run()
-                #expect(try names(group) == ["\(carol.description).pgp"] && names(mau.keys(of: .viewers)).isEmpty && names(mau.path) == [".mau"])
+                #expect(try names(inDirectory: group) == ["\(carol.description).pgp"] && names(inDirectory: mau.keys(of: .viewers)).isEmpty && names(inDirectory: mau.path) == [".mau"])
                 withExtendedLifetime(place) {}
                 if isDone { break }
                 number += 1
@@ -69,7 +59,7 @@ extension WithAccount {
                     if count == number { failed = name }
                     return count == number ? ErrorNumber.noSpace : 0
                 }) { do throws(SystemError) { try handOver(mau).run() } catch let reason { error = reason } }
-                let now = try names(mau.keys(of: .controllers))
+                let now = try names(inDirectory: mau.keys(of: .controllers))
                 #expect(now.count == 1 || now.count == 2)
                 if error != nil, failed != "fsync" { #expect(now.count == 2, "\(failed)") }
                 if error == nil { #expect(now == ["\(carol.description).pgp"]) }
@@ -92,7 +82,7 @@ extension WithAccount {
                 let key = try Files.read("\(mau.keys(of: .controllers))/\(alice.description).pgp", limit: 8).text
                 #expect(["old", "new"].contains(key))
                 let family = mau.keys(of: GroupName("family"))
-                if try Files.status(family) != nil { for name in try names(family) { #expect(try Files.read("\(family)/\(name)", limit: 8).text == "new") } }
+                if try Files.status(family) != nil { for name in try names(inDirectory: family) { #expect(try Files.read("\(family)/\(name)", limit: 8).text == "new") } }
                 if isDone { #expect(try Files.status("\(mau.keys(of: .controllers))/\(alice.description).pgp")?.modification_time == 7_000_000_000) }
                 number += 1
                 withExtendedLifetime(place) {}
@@ -105,7 +95,7 @@ extension WithAccount {
             changes.remove(carol, .controllers)
             changes.remove(carol, GroupName("family"))
             try changes.run()
-            #expect(try names(mau.keys) == ["account.pgp", "controllers", "viewers"])
+            #expect(try names(inDirectory: mau.keys) == ["account.pgp", "controllers", "viewers"])
             withExtendedLifetime(place) {}
         }
     }

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import OpenPGP
 import System
+import TestSupport
 import Testing
 
 /// The source tree, wherever the tests run.
@@ -115,7 +116,7 @@ private func sentence(_ text: String) -> String {
     /// Whatever is done to a board.json, the parser ends with a board or with a complaint inside the text.
     @Test func mutationsNeverCrash() throws {
         let base = try Repository.octets(Repository.base)
-        var random = SplitMix(state: 20_261_121)
+        var random = SeededGenerator(seed: 20_261_121)
         var valid = 0
         for _ in 0..<Mutations.count {
             let text = random.mutate(base)
@@ -132,16 +133,8 @@ enum Mutations {
     static var count: Int { Int(ProcessInfo.processInfo.environment["MAUD_FUZZ"] ?? "") ?? 5000 }
 }
 
-/// A small generator with a fixed seed (splitmix64), so that a failure comes again.
-struct SplitMix {
-    var state: UInt64
-    mutating func next(_ bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return Int((z ^ z >> 31) % UInt64(bound))
-    }
+extension SeededGenerator {
+    private mutating func next(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 
     /// One to four changes: another octet, a removed or repeated piece, a mark of JSON, a cut.
     mutating func mutate(_ octets: [UInt8]) -> [UInt8] {

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Content
 
@@ -136,7 +137,7 @@ extension StoreTests {
             guard case .noSpace = failure else { Issue.record("not typed"); return }
             #expect((5...12).contains(written))
             #expect(directory.count == written)
-            #expect(try shop.names(shop.own).allSatisfy { !$0.hasPrefix(".") })
+            #expect(try names(inDirectory: shop.own).allSatisfy { !$0.hasPrefix(".") })
             shop.store.remove(try ["100.pgp", "101.pgp"].map { try FileName($0) }) { _ in }
             try shop.settled()
             try shop.put("999.pgp", content, exclusive: true)
@@ -150,7 +151,7 @@ extension StoreTests {
             for number in 0..<20 { shop.store.put(try FileName("\(number).pgp"), signed("\(number)")) { if case .success = $0 { done += 1 } } }
             shop.store.stop()
             #expect(done == 20)
-            #expect(try shop.names(shop.own).count == 20)
+            #expect(try names(inDirectory: shop.own).count == 20)
         }
 
         @Test func theOwnDirectoryMayGoAndComeBack() throws {

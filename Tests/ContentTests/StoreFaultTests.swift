@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Content
 
@@ -39,23 +40,16 @@ extension StoreTests {
             return (root, NodeClock(clock: SystemClock(), floor: 0))
         }
 
-        private func names(_ path: String) throws -> [String] {
-            let fd = try FileDescriptor.open(path, [.read, .directory])
-            var names: [String] = []
-            try Files.forEachName(inDirectory: fd.rawValue) { (name) throws(SystemError) in names.append(String(cString: name)); return true }
-            return names.sorted()
-        }
-
         /// The note is the old or the new content; versions are what their names say; nothing temporary is left.
         private func check(_ root: String, isNew: Bool?, _ context: String) throws {
             let directory = root + "/" + gina.description
-            let there = try names(directory)
+            let there = try names(inDirectory: directory)
             #expect(there.allSatisfy { ["note.pgp", "note.pgp.versions"].contains($0) }, "\(context): \(there)")
             let content = try Files.read(directory + "/note.pgp", limit: 1000)
             #expect(content == old || content == new, "\(context)")
             if let isNew { #expect((content == new) == isNew, "\(context)") }
             guard there.contains("note.pgp.versions") else { #expect(content == old, "\(context): the old content is lost"); return }
-            let versions = try names(directory + "/note.pgp.versions")
+            let versions = try names(inDirectory: directory + "/note.pgp.versions")
             for version in versions {
                 let bytes = try Files.read(directory + "/note.pgp.versions/" + version, limit: 1000)
                 #expect(SHA256Sum(of: bytes).hexadecimal.text + ".pgp" == version, "\(context)")
@@ -118,7 +112,7 @@ extension StoreTests {
                     } catch { failed = true }
                 }
                 if calls <= number { break }
-                #expect(try names(root + "/" + gina.description) == (failed ? [] : ["note.pgp"]), "call \(number)")
+                #expect(try names(inDirectory: root + "/" + gina.description) == (failed ? [] : ["note.pgp"]), "call \(number)")
                 number += 1
             }
             #expect(number > 8)

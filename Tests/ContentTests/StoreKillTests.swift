@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Content
 
@@ -18,7 +19,7 @@ extension StoreTests {
         @Test func fiftyKillsLoseNothing() throws {
             let shop = try Workshop()
             try Files.makeDirectory(shop.own)
-            var random = SeededGenerator(state: 0x6B69_6C6C)
+            var random = SeededGenerator(seed: 0x6B69_6C6C)
             var acknowledged: [Int] = [], next = 0
             for _ in 0..<50 {
                 let wanted = Int.random(in: 0...4, using: &random), spin = Int.random(in: 0...3_000_000, using: &random)
@@ -40,8 +41,8 @@ extension StoreTests {
             }
             #expect(listed >= acknowledged.filter { $0 % 3 != 0 }.count)
             try checkNote(shop, directory, acknowledged)
-            #expect(try shop.names(shop.own).allSatisfy { !$0.hasPrefix(".") })
-            #expect(try shop.names(shop.own + "/note.pgp.versions").allSatisfy { !$0.hasPrefix(".") })
+            #expect(try names(inDirectory: shop.own).allSatisfy { !$0.hasPrefix(".") })
+            #expect(try names(inDirectory: shop.own + "/note.pgp.versions").allSatisfy { !$0.hasPrefix(".") })
         }
 
         /// The note is the last one acknowledged or a later one; its versions are whole and within their bound.
@@ -49,7 +50,7 @@ extension StoreTests {
             let newest = try #require(acknowledged.last { $0 % 3 == 0 })
             let note = try #require(try directory.served("note.pgp"))
             #expect((newest..<newest + 30).contains { content($0) == note })
-            let versions = try shop.names(shop.own + "/note.pgp.versions")
+            let versions = try names(inDirectory: shop.own + "/note.pgp.versions")
             #expect((1...Bounds.versionsPerFile + 1).contains(versions.count))
             for version in versions {
                 let bytes = try Files.read(shop.own + "/note.pgp.versions/" + version, limit: 1 << 20)

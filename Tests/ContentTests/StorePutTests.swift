@@ -1,6 +1,7 @@
 import CLinux
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Content
 
@@ -17,7 +18,7 @@ extension StoreTests {
             #expect(entry.isPublic && entry.recipients.isEmpty)
             #expect(entry.sum == SHA256Sum(of: signed("reading 0")))
             #expect(try directory.served("r-9.json.pgp") == signed("reading 0"))
-            #expect(try shop.names(shop.own) == ["r-5.json.pgp", "r-6.json.pgp", "r-7.json.pgp", "r-8.json.pgp", "r-9.json.pgp"])
+            #expect(try names(inDirectory: shop.own) == ["r-5.json.pgp", "r-6.json.pgp", "r-7.json.pgp", "r-8.json.pgp", "r-9.json.pgp"])
             #expect(shop.store.totals.octets == directory.listing.reduce(0) { $0 + (directory.entry($1)?.size ?? 0) })
             // Nothing of what the node wrote itself is read again.
             try shop.settled()
@@ -44,7 +45,7 @@ extension StoreTests {
             try shop.put("a.pgp", signed("one"), exclusive: true)
             #expect(throws: ContentError.self) { try shop.put("a.pgp", signed("two"), exclusive: true) }
             #expect(try directory.served("a.pgp") == signed("one"))
-            #expect(try shop.names(shop.own) == ["a.pgp"])
+            #expect(try names(inDirectory: shop.own) == ["a.pgp"])
         }
 
         @Test func thePreviousContentBecomesAVersion() throws {
@@ -52,7 +53,7 @@ extension StoreTests {
             let directory = try shop.started()
             let sums = try (1...3).map { try shop.put("note.pgp", signed("note \($0)"), keepingVersions: true).sum }
             try shop.settled()
-            let files = try shop.names(shop.own + "/note.pgp.versions")
+            let files = try names(inDirectory: shop.own + "/note.pgp.versions")
             #expect(files == sums[..<2].map { $0.hexadecimal.text + ".pgp" }.sorted())
             for (number, sum) in sums.enumerated() {
                 let version = try #require(directory.version(of: "note.pgp", sum: sum))
@@ -64,7 +65,7 @@ extension StoreTests {
             #expect(shop.store.counters.examined == 0)
             // The same content again is not a version of itself.
             try shop.put("note.pgp", signed("note 3"), keepingVersions: true)
-            #expect(try shop.names(shop.own + "/note.pgp.versions").count == 2)
+            #expect(try names(inDirectory: shop.own + "/note.pgp.versions").count == 2)
         }
 
         @Test func versionsAreBoundedByCountAndOctets() throws {
@@ -74,7 +75,7 @@ extension StoreTests {
             let directory = try shop.started()
             var sums = try (0..<8).map { try shop.put("a.pgp", signed("version \($0)"), keepingVersions: true).sum }
             try shop.settled()
-            #expect(try shop.names(shop.own + "/a.pgp.versions") == sums[3..<7].map { $0.hexadecimal.text + ".pgp" }.sorted())
+            #expect(try names(inDirectory: shop.own + "/a.pgp.versions") == sums[3..<7].map { $0.hexadecimal.text + ".pgp" }.sorted())
             #expect(directory.version(of: "a.pgp", sum: sums[2]) == nil)
             #expect(directory.version(of: "a.pgp", sum: sums[3]) != nil)
             #expect(shop.store.totals.versions == 4)
@@ -83,7 +84,7 @@ extension StoreTests {
             let again = try shop.started()
             sums = try (0..<3).map { try shop.put("a.pgp", signed("\($0)" + String(repeating: "x", count: 900)), keepingVersions: true).sum }
             try shop.settled()
-            #expect(try shop.names(shop.own + "/a.pgp.versions") == sums[..<2].map { $0.hexadecimal.text + ".pgp" }.sorted())
+            #expect(try names(inDirectory: shop.own + "/a.pgp.versions") == sums[..<2].map { $0.hexadecimal.text + ".pgp" }.sorted())
             #expect(again.octets < 4000)
         }
 

@@ -1,6 +1,7 @@
 import CLinux
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Content
 
@@ -69,7 +70,7 @@ extension StoreTests {
             try shop.started()
             shop.store.stop()
             let cache = try Files.read(shop.path + "/state/index", limit: 1 << 20)
-            var random = SeededGenerator(state: 7)
+            var random = SeededGenerator(seed: 7)
             for round in 0..<60 {
                 var damaged = cache
                 switch round % 3 {
@@ -132,8 +133,8 @@ extension StoreTests {
             }
             try shop.started()
             // Process 1 lives: it may be writing. What is not ours stays.
-            #expect(try shop.names(shop.own) == [".keep", ".maud-1-0.tmp", "a.pgp.versions"])
-            #expect(try shop.names(shop.own + "/a.pgp.versions") == [])
+            #expect(try names(inDirectory: shop.own) == [".keep", ".maud-1-0.tmp", "a.pgp.versions"])
+            #expect(try names(inDirectory: shop.own + "/a.pgp.versions") == [])
         }
 
         @Test func nothingIsWrittenBeforeTheDirectoryIsKnown() throws {
@@ -163,17 +164,5 @@ extension StoreTests {
             print("warm start with 1,100 files: \(milliseconds) ms (unoptimised)")
             #expect(milliseconds < 1000)
         }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated (splitmix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import System
+import TestSupport
 import Testing
 @testable import Content
 
@@ -10,7 +11,7 @@ import Testing
 
     /// Against a plain dictionary and sorted arrays: 20,000 random insertions, removals and new times.
     @Test func behavesLikeADictionaryAndAList() throws {
-        var random = SeededGenerator(state: 11)
+        var random = SeededGenerator(seed: 11)
         let table = Table(isOrderedBySum: false)
         var model: [String: (time: Int64, size: Int64)] = [:]
         for _ in 0..<20_000 {

@@ -109,14 +109,6 @@ final class Workshop {
     }
 
     var own: String { path + "/root/" + gina.description }
-
-    /// What a program beside the node does: the listing of a directory.
-    func names(_ directory: String) throws -> [String] {
-        let fd = try FileDescriptor.open(directory, [.read, .directory])
-        var names: [String] = []
-        try Files.forEachName(inDirectory: fd.rawValue) { (name) throws(SystemError) in names.append(String(cString: name)); return true }
-        return names.sorted()
-    }
 }
 
 extension Directory {

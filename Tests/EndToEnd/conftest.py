@@ -71,6 +71,20 @@ def make_person(tmp_path):
 
 
 @pytest.fixture
+def board(make_node):
+    """The simulator, called Greenhouse, not running."""
+    return make_node("board").init(name="Greenhouse")
+
+
+@pytest.fixture
+def ada(make_person, board):
+    """The owner of the running board, who sees what it publishes."""
+    person = make_person().meets(board, "controllers", "viewers")
+    board.start("--no-mdns")
+    return person.reaches(board)
+
+
+@pytest.fixture
 def node(make_node, gnupg):
     """A node with an identity, not running; the test's gpg has its public key."""
     node = make_node().init()

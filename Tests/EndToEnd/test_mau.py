@@ -4,24 +4,8 @@ import re
 import shutil
 import time
 
-import pytest
-
 from harness import FIXTURES, wait_until
 from test_time import WrongClock
-
-
-@pytest.fixture
-def board(make_node):
-    """The simulator, not running."""
-    return make_node("board").init(name="Greenhouse")
-
-
-@pytest.fixture
-def ada(make_person, board):
-    """A controller and viewer of the running board."""
-    person = make_person().meets(board, "controllers", "viewers")
-    board.start("--no-mdns")
-    return person.reaches(board)
 
 
 def test_show_says_what_the_device_says_of_itself(ada, board):

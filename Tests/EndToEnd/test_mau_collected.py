@@ -19,11 +19,6 @@ from test_readings import sensor
 
 
 @pytest.fixture
-def board(make_node):
-    return make_node("board").init(name="Greenhouse")
-
-
-@pytest.fixture
 def collected(make_person, board):
     """A person who has fetched a few readings and a command's answer; the board is off now."""
     person = make_person().meets(board, "controllers", "viewers")

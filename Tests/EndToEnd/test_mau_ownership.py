@@ -9,19 +9,6 @@ from harness import PATIENCE
 
 
 @pytest.fixture
-def board(make_node):
-    return make_node("board").init(name="Greenhouse")
-
-
-@pytest.fixture
-def ada(make_person, board):
-    """The owner of the running board."""
-    person = make_person().meets(board, "controllers", "viewers")
-    board.start("--no-mdns")
-    return person.reaches(board)
-
-
-@pytest.fixture
 def bob(make_person, ada, board, tmp_path):
     """Somebody whom the board does not know, and who knows the board."""
     person = make_person("Bob")

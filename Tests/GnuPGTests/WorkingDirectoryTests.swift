@@ -1,15 +1,9 @@
 import CLinux
 import Glibc
 import System
+import TestSupport
 import Testing
 @testable import GnuPG
-
-private func entries(_ path: String) throws -> [String] {
-    var names: [String] = []
-    let directory = try FileDescriptor.open(path, [.read, .directory])
-    try Files.forEachName(inDirectory: directory.rawValue) { (name) throws(SystemError) in names.append(String(cString: name)); return true }
-    return names.sorted()
-}
 
 /// A base directory in memory for one test.
 private final class Base {
@@ -26,10 +20,10 @@ extension WithGnuPG {
                 let one = try WorkingDirectory(runtime: base.path), two = try WorkingDirectory(runtime: base.path)
                 #expect(one.path != two.path)
                 #expect(try Files.status(one.path)?.mode == 0o700)
-                #expect(try entries(base.path).count == 2, "the second did not remove the first")
+                #expect(try names(inDirectory: base.path).count == 2, "the second did not remove the first")
                 withExtendedLifetime((one, two)) {}
             }
-            #expect(try entries(base.path) == [])
+            #expect(try names(inDirectory: base.path) == [])
         }
 
         @Test func aDiskIsRefused() throws {
@@ -61,7 +55,7 @@ extension WithGnuPG {
                 maud_exit(1)
             }
             #expect(maud_wait(pid) == 256 + 9)
-            let left = try entries(base.path)
+            let left = try names(inDirectory: base.path)
             #expect(left.count == 1)
             let socket = "\(base.path)/\(left[0])/S.gpg-agent"
             #expect(try Files.status(socket)?.kind == UInt32(MAUD_FILE_SOCKET))
@@ -71,7 +65,7 @@ extension WithGnuPG {
             try Files.makeDirectory("\(base.path)/maud-precious")
             try Files.write([], to: "\(base.path)/maud-0123456789abcdef")
             let mine = try WorkingDirectory(runtime: base.path)
-            #expect(try entries(base.path) == [String(mine.path.split(separator: "/").last!), "maud-0123456789abcdef", "maud-precious"].sorted())
+            #expect(try names(inDirectory: base.path) == [String(mine.path.split(separator: "/").last!), "maud-0123456789abcdef", "maud-precious"].sorted())
             // The agent ended: its side of our connection closes.
             var octets = [UInt8](repeating: 0, count: 256)
             while maud_read(agent, &octets, 256) > 0 {}
@@ -95,7 +89,7 @@ extension WithGnuPG {
             let base = try Base(), deep = base.path + "/" + String(repeating: "x", count: 80)
             try Files.makeDirectory(deep)
             #expect(throws: GnuPGError.self) { try WorkingDirectory(runtime: deep) }
-            #expect(try entries(deep) == [])
+            #expect(try names(inDirectory: deep) == [])
         }
     }
 

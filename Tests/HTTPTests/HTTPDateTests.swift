@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import System
+import TestSupport
 import Testing
 
 private let now = HTTPDate(seconds: 1_767_225_600) // 1 January 2026

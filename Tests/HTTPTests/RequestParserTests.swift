@@ -1,5 +1,6 @@
 import HTTP
 import System
+import TestSupport
 import Testing
 
 /// Clauses of docs/http.md, RFC 9110 and RFC 9112.

@@ -3,6 +3,7 @@ import EventLoop
 import Foundation
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Node
 
@@ -27,7 +28,7 @@ import Testing
         try worker.drain()
         return try #require(isStored)
     }
-    private func names(_ directory: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: root + "/" + directory).sorted() }
+    private func names(_ directory: String) throws -> [String] { try TestSupport.names(inDirectory: root + "/" + directory) }
 
     /// Files that were there, a second apart.
     private func fill(_ directory: String, _ names: [String]) throws {

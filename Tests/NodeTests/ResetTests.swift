@@ -20,22 +20,12 @@ import Testing
         return path
     }
 
-    private func names(_ directory: String) throws -> [String] {
-        let open = try FileDescriptor.open(directory, [.read, .directory])
-        var names: [String] = []
-        try Files.forEachName(inDirectory: open.rawValue) { (name) throws(SystemError) in
-            names.append(String(cString: name))
-            return true
-        }
-        return names.sorted()
-    }
-
     @Test func everythingOfTheNodeGoesAndNothingElse() throws {
         let path = try make()
         defer { try? Files.removeTree(path) }
         try Reset(root: path + "/root", state: path + "/state").run()
-        #expect(try names(path + "/root") == ["notes"] && names(path + "/root/notes") == ["mine"])
-        #expect(try names(path + "/state") == ["other"])
+        #expect(try names(inDirectory: path + "/root") == ["notes"] && names(inDirectory: path + "/root/notes") == ["mine"])
+        #expect(try names(inDirectory: path + "/state") == ["other"])
     }
 
     /// Cut anywhere: either nothing has happened, or there is no account any more and a second run ends it. A new account is refused until then.
@@ -50,8 +40,8 @@ import Testing
             let account = try Files.status(mau.account) != nil, isBegun = try Files.status(mau.interruptedReset) != nil
             if account {
                 #expect(!isBegun)
-                #expect(try names(mau.keys) == ["account.pgp", "controllers", "sync_state.json"])
-                #expect(try names(path + "/root/\(ResetTests.own)") == ["a.pgp", "a.pgp.versions"] && names(path + "/state").count == 4)
+                #expect(try names(inDirectory: mau.keys) == ["account.pgp", "controllers", "sync_state.json"])
+                #expect(try names(inDirectory: path + "/root/\(ResetTests.own)") == ["a.pgp", "a.pgp.versions"] && names(inDirectory: path + "/state").count == 4)
             } else if isBegun {
                 begun += 1
                 #expect {
@@ -59,7 +49,7 @@ import Testing
                 } throws: { if case .resetInterrupted? = $0 as? AccountError { true } else { false } }
             }
             if account || isBegun { try Reset(root: path + "/root", state: path + "/state").run() }
-            #expect(try names(path + "/root") == ["notes"] && names(path + "/state") == ["other"], "call \(number)")
+            #expect(try names(inDirectory: path + "/root") == ["notes"] && names(inDirectory: path + "/state") == ["other"], "call \(number)")
             number += 1
         }
         #expect(begun > 20)
@@ -78,6 +68,6 @@ import Testing
         defer { try? Files.removeTree(path) }
         #expect(symlink(path + "/root/notes", path + "/root/\(ResetTests.friend)") == 0)
         try Reset(root: path + "/root", state: path + "/missing").run()
-        #expect(try names(path + "/root") == ["notes"] && names(path + "/root/notes") == ["mine"] && names(path + "/state").count == 4)
+        #expect(try names(inDirectory: path + "/root") == ["notes"] && names(inDirectory: path + "/root/notes") == ["mine"] && names(inDirectory: path + "/state").count == 4)
     }
 }

@@ -1,6 +1,7 @@
 import Content
 import OpenPGP
 import System
+import TestSupport
 import Testing
 @testable import Peer
 
@@ -134,7 +135,7 @@ struct Parsed: Equatable {
 
     /// Whatever is changed in a listing, nothing comes out that is not checked, and the pieces make no difference.
     @Test func aSeededSearch() {
-        var random = Seeded(state: 0x6C69_7374)
+        var random = SeededGenerator(seed: 0x6C69_7374)
         let seed = Array(("[" + entry("/p2p/\(fpr)/a.pgp") + "," + entry("/p2p/\(fpr)/b\\u00fc.pgp.versions/\(sum)") + ",{\"x\":[{}],\"path\":null}]").utf8)
         let interesting = Array("[]{}\",:\\u0019/.n-e \u{0}".utf8) + [0xFF, 0xC3]
         for _ in 0..<20_000 {
@@ -158,16 +159,4 @@ struct Parsed: Equatable {
 
 extension FileName {
     static func defect(_ name: FileName) -> Defect? { name.octets.withUnsafeBytes { defect(of: $0) } }
-}
-
-/// SplitMix64: the same numbers every time.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

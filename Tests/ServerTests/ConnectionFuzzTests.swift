@@ -1,19 +1,8 @@
 import CLinux
 import System
+import TestSupport
 import Testing
 @testable import Server
-
-/// A deterministic sequence (SplitMix64), so that a failing run fails again.
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 /// Whole connections of random requests, some of them mutated, against the whole server.
 ///
@@ -58,7 +47,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     @Test func piecesAndOrderMakeNoDifference() throws {
         let harness = try Harness([("a.pgp", publicFile(900), 1), ("large.pgp", publicFile(70_000), 2_000_000_000), ("private.pgp", privateFile(), 3)])
         let rounds = maud_environment("MAUD_FUZZ_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 300
-        var generator = SeededGenerator(state: maud_environment("MAUD_FUZZ_SEED").flatMap { UInt64(String(cString: $0)) } ?? 6)
+        var generator = SeededGenerator(seed: maud_environment("MAUD_FUZZ_SEED").flatMap { UInt64(String(cString: $0)) } ?? 6)
         var good: UInt64 = 0
         for round in 0..<rounds {
             let input = (0..<Int.random(in: 1...6, using: &generator)).flatMap { _ in request(&generator) }

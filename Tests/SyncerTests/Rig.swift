@@ -9,6 +9,7 @@ import Peer
 import Streams
 import Synchronization
 import System
+import TestSupport
 import Testing
 @testable import Syncer
 
@@ -316,12 +317,7 @@ final class Rig {
     func content(_ name: String) -> [UInt8]? { try? Files.read(path + "/" + name, limit: Bounds.fileSize) }
 
     /// What lies in the friend's directory, unfinished files too.
-    func names(_ directory: String = "") throws -> [String] {
-        let fd = try FileDescriptor.open(path + directory, [.read, .directory])
-        var names: [String] = []
-        try Files.forEachName(inDirectory: fd.rawValue) { (name) throws(SystemError) in names.append(String(cString: name)); return true }
-        return names.sorted()
-    }
+    func names(_ directory: String = "") throws -> [String] { try TestSupport.names(inDirectory: path + directory) }
     var listing: [String] {
         var names: [String] = []
         store.directory(alice)?.forEach { name, _ in names.append(String(decoding: name, as: UTF8.self)); return true }

@@ -5,6 +5,7 @@ import GnuPG
 import OpenPGP
 import Peer
 import System
+import TestSupport
 import Testing
 @testable import Syncer
 
@@ -315,13 +316,18 @@ extension SyncerTests {
 
         // MARK: Downloads that break off
 
-        /// Wherever the connection breaks, what has arrived does not come again, and the file is whole in the end.
-        @Test(arguments: [300, 1000, 40_000, 70_000, 99_999]) func aBrokenDownloadGoesOn(_ octets: Int) throws {
-            let rig = try Rig()
-            let text = String(repeating: "0123456789", count: 10_000)
+        /// A visit whose only file, `big.pgp` with this text, broke off.
+        private func broken(after octets: Int) throws -> (rig: Rig, text: String) {
+            let rig = try Rig(), text = String(repeating: "0123456789", count: 10_000)
             rig.peer.files = [file("big.pgp", text)]
             rig.peer.breaksAfter = octets
             try rig.visit()
+            return (rig, text)
+        }
+
+        /// Wherever the connection breaks, what has arrived does not come again, and the file is whole in the end.
+        @Test(arguments: [300, 1000, 40_000, 70_000, 99_999]) func aBrokenDownloadGoesOn(_ octets: Int) throws {
+            let (rig, text) = try broken(after: octets)
             #expect(rig.listing.isEmpty && rig.friend.problem != nil)
             rig.peer.breaksAfter = nil
             rig.peer.forget()
@@ -334,11 +340,7 @@ extension SyncerTests {
         }
 
         @Test(arguments: [true, false]) func aDownloadGoesOnAfterARestart(_ cleanly: Bool) throws {
-            let rig = try Rig()
-            let text = String(repeating: "0123456789", count: 10_000)
-            rig.peer.files = [file("big.pgp", text)]
-            rig.peer.breaksAfter = 50_000
-            try rig.visit()
+            let (rig, text) = try broken(after: 50_000)
             // Another one that nobody will ask for again.
             try Files.write([1, 2, 3], to: rig.path + "/.maud-" + String(repeating: "ab", count: 32) + ".part")
             try rig.restart(cleanly: cleanly)
@@ -351,11 +353,7 @@ extension SyncerTests {
         }
 
         @Test func aServerThatIgnoresTheRangeSendsAll() throws {
-            let rig = try Rig()
-            let text = String(repeating: "0123456789", count: 10_000)
-            rig.peer.files = [file("big.pgp", text)]
-            rig.peer.breaksAfter = 50_000
-            try rig.visit()
+            let (rig, text) = try broken(after: 50_000)
             rig.peer.breaksAfter = nil
             rig.peer.answer = { [unowned rig] request in request.path.hasSuffix(".pgp") ? ScriptedPeer.response(200, rig.peer.files[0].content) : nil }
             try rig.pass(Bounds.syncPauseSeconds)
@@ -363,11 +361,7 @@ extension SyncerTests {
         }
 
         @Test(arguments: ["bytes 0-9/100023", "bytes 5-100022/100023", "bytes */100023", "x"]) func aPartThatWasNotAskedForIsNotTaken(_ range: String) throws {
-            let rig = try Rig()
-            let text = String(repeating: "0123456789", count: 10_000)
-            rig.peer.files = [file("big.pgp", text)]
-            rig.peer.breaksAfter = 50_000
-            try rig.visit()
+            let (rig, text) = try broken(after: 50_000)
             rig.peer.breaksAfter = nil
             rig.peer.answer = { request in
                 request.fields["range"] == nil ? nil : ScriptedPeer.response(206, Array("0123456789".utf8), "Content-Range: \(range)\r\n")
@@ -378,11 +372,7 @@ extension SyncerTests {
 
         /// What lies there is not what it was: the sum tells, and everything is fetched again.
         @Test func aDamagedPartIsFetchedAgain() throws {
-            let rig = try Rig()
-            let text = String(repeating: "0123456789", count: 10_000)
-            rig.peer.files = [file("big.pgp", text)]
-            rig.peer.breaksAfter = 50_000
-            try rig.visit()
+            let (rig, text) = try broken(after: 50_000)
             let part = try #require(try rig.names().first)
             let damaged = try FileDescriptor.open(rig.path + "/" + part, [.write])
             try damaged.writeAll([0xFF, 0xFF])
@@ -432,7 +422,7 @@ extension SyncerTests {
 
         /// Nothing that a peer sends does harm: nothing is left open, nothing comes into the directory that was not verified.
         @Test func aSeededSearch() throws {
-            var random = Seeded(state: 0x73796E63)
+            var random = SeededGenerator(seed: 0x73796E63)
             for round in 0..<150 {
                 let rig = try Rig()
                 rig.peer.files = [file("a.pgp", String(repeating: "x", count: 5000)), file("b.pgp", "2")]
@@ -457,17 +447,5 @@ extension SyncerTests {
                 for name in rig.listing { #expect(rig.peer.files.contains { $0.content == rig.content(name) }) }
             }
         }
-    }
-}
-
-/// SplitMix64: the same numbers every time.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,6 +1,7 @@
 """The vocabulary itself: its two forms, its context, its checksums, and the schema.org terms it stands on."""
 import json
 import shutil
+import zlib
 
 import pytest
 import rdflib
@@ -31,6 +32,11 @@ def test_turtle_and_jsonld_are_the_same_graph(terms):
 
 def test_turtle_is_what_the_script_makes():
     assert (VOCABULARY / "vocabulary-1.ttl").read_text() == turtle()
+
+
+def test_the_program_carries_the_vocabulary_itself():
+    packed = (VOCABULARY / "vocabulary-1.deflate").read_bytes()
+    assert zlib.decompress(packed, -15) == (VOCABULARY / "vocabulary-1.jsonld").read_bytes()
 
 
 def test_a_changed_triple_is_noticed(terms):

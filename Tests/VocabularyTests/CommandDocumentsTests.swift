@@ -67,7 +67,7 @@ import Vocabulary
 
     /// Every type of command is a class of the vocabulary, and has one name.
     @Test func everyKindIsAClass() throws {
-        let vocabulary = vocabularyDocument().text
+        let vocabulary = try vocabularyDocument().text
         for number in 0...CommandKind.renewKey.rawValue {
             let kind = try #require(CommandKind(rawValue: number))
             #expect(CommandKind(term: Array<UInt8>(kind.term)) == kind)
@@ -78,7 +78,7 @@ import Vocabulary
 
     /// Every reason is a term of the vocabulary.
     @Test func everyReasonIsATerm() throws {
-        let vocabulary = vocabularyDocument().text
+        let vocabulary = try vocabularyDocument().text
         var number: UInt8 = 1
         while let fault = CommandFault(rawValue: number) {
             #expect(vocabulary.contains("\"@id\":\"maud:\(fault.term)\",\"@type\":\"maud:CommandFault\""), "\(fault.term)")

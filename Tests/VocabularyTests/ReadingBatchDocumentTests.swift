@@ -76,7 +76,7 @@ import Vocabulary
 
     /// Every fault has a term of the vocabulary of its own.
     @Test func faultsAreTerms() throws {
-        let vocabulary = String(decoding: vocabularyDocument(), as: UTF8.self)
+        let vocabulary = String(decoding: try vocabularyDocument(), as: UTF8.self)
         var code: UInt8 = 0
         while let fault = Fault(rawValue: code) {
             #expect(vocabulary.contains("{\"@id\":\"maud:\(fault.term)\",\"@type\":\"maud:Fault\""))

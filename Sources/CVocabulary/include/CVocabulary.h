@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The octets of vocab/vocabulary-1.jsonld, in the program's read-only data.
+/// vocab/vocabulary-1.jsonld as raw DEFLATE (RFC 1951), in the program's read-only data: vocab/vocabulary-1.deflate.
 const uint8_t *_Nonnull maud_vocabulary(void);
 
 /// How many there are.
