@@ -62,7 +62,7 @@ let package = Package(
     + layer("Vocabulary", ["Board", "JSON", "OpenPGP", "System", "CVocabulary"])
     + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("GnuPG", ["CGPGME", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Account", ["GnuPG", "TLS", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
+    + layer("Account", ["GnuPG", "TLS", "CMbedTLS", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Commands", ["Readings", "Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)

@@ -12,6 +12,7 @@
  * which is loaded anyway; libavahi-client would bring libdbus along. */
 #define AVAHI "org.freedesktop.Avahi"
 static const char service_type[] = "_mau._tcp";
+static const char claim_text[] = "claim=1";
 enum { UNSPECIFIED = -1 };
 enum { SERVER_RUNNING = 2 };
 enum { GROUP_ESTABLISHED = 2, GROUP_COLLISION = 3, GROUP_FAILURE = 4 };
@@ -23,7 +24,7 @@ struct maud_avahi {
   char *group, *browser;     /* object paths */
   char *name;                /* what is being announced */
   uint16_t port;
-  bool is_up;
+  bool is_claimable, is_up;
 };
 
 static void tell(maud_avahi *a, enum maud_avahi_kind kind, const char *error) {
@@ -118,6 +119,7 @@ static int append_service(sd_bus_message *m, const maud_avahi *a) {
   /* The Go implementation sees no service without a TXT record. */
   static const char text[] = "txtvers=1";
   if (r >= 0) r = sd_bus_message_append_array(m, 'y', text, sizeof text - 1);
+  if (r >= 0 && a->is_claimable) r = sd_bus_message_append_array(m, 'y', claim_text, sizeof claim_text - 1);
   return r >= 0 ? sd_bus_message_close_container(m) : r;
 }
 static int take_group(sd_bus_message *m, void *owner, sd_bus_error *error) {
@@ -141,10 +143,11 @@ void maud_avahi_withdraw(maud_avahi *a) {
   forget(&a->group);
   forget(&a->name);
 }
-int maud_avahi_announce(maud_avahi *a, const char *name, uint16_t port) {
+int maud_avahi_announce(maud_avahi *a, const char *name, uint16_t port, bool is_claimable) {
   maud_avahi_withdraw(a);
   a->name = strdup(name);
   a->port = port;
+  a->is_claimable = is_claimable;
   if (!a->name) return -ENOMEM;
   sd_bus_message *m = NULL;
   return send_call(a, call(a, "/", AVAHI ".Server", "EntryGroupNew", &m), m, take_group);
@@ -190,6 +193,13 @@ static int take_resolution(sd_bus_message *m, void *owner, sd_bus_error *error) 
   struct maud_avahi_event event = { .kind = MAUD_AVAHI_RESOLVED };
   if (sd_bus_message_is_method_error(m, NULL)) return 0; /* gone again, or it does not answer: it may come back */
   if (sd_bus_message_read(m, "iissssisq", &interface, &protocol, &event.name, &type, &domain, &host, &address_protocol, &event.address, &event.port) < 0) return 0;
+  /* The texts: the daemon gives them as arrays of octets. */
+  if (sd_bus_message_enter_container(m, 'a', "ay") > 0) {
+    const void *text;
+    size_t count;
+    while (sd_bus_message_read_array(m, 'y', &text, &count) > 0)
+      if (count == sizeof claim_text - 1 && memcmp(text, claim_text, count) == 0) event.is_claimable = true;
+  }
   event.interface = interface;
   event.protocol = protocol;
   a->function(a->owner, &event);

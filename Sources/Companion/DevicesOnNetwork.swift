@@ -22,6 +22,8 @@ package struct DeviceOnNetwork {
     package let isFollowed: Bool
     package let address: PeerAddress?
     package let presence: Presence
+    /// It says that it waits for an owner (mau claim).
+    package var isClaimable = false
     /// Why it is silent.
     package let problem: String?
 }
@@ -52,6 +54,7 @@ package struct DevicesOnNetwork {
             json.member("isFollowed", one.isFollowed)
             json.member("address", one.address.map { $0.description.text })
             json.member("state", one.presence.rawValue)
+            if one.isClaimable { json.member("isClaimable", true) }
             json.member("problem", one.problem)
             json.endObject()
         }
@@ -63,6 +66,7 @@ package struct DevicesOnNetwork {
 extension DeviceOnNetwork {
     fileprivate var words: String {
         let state = [presence.rawValue, problem].compactMap { $0 }.joined(separator: ": ")
+        if isClaimable { return "\(state), waits for an owner" }
         return name != nil && !isFollowed ? "\(state), not followed" : state
     }
 }
@@ -81,7 +85,7 @@ extension Network {
             case .failure(let error): problem = error.description.text
             }
             devices.append(DeviceOnNetwork(fingerprint: place.fingerprint, name: friend?.name, isFollowed: desk.friends.isFollowed(place.fingerprint), address: place.address,
-                                           presence: problem == nil ? .proven : .silent, problem: problem))
+                                           presence: problem == nil ? .proven : .silent, isClaimable: claimable.contains(place.fingerprint), problem: problem))
         }
         for friend in desk.friends.all where !devices.contains(where: { $0.fingerprint == friend.fingerprint }) {
             devices.append(DeviceOnNetwork(fingerprint: friend.fingerprint, name: friend.name, isFollowed: desk.friends.isFollowed(friend.fingerprint), address: nil,

@@ -65,6 +65,10 @@ public final class Discovery {
     private var isBroken = false
     private var isProcessing = false
     public private(set) var state = State.absent
+    /// What our announcement says: whether we wait for an owner (docs/claim.md).
+    public var isClaimable = false { didSet { if isClaimable != oldValue { announce() } } }
+    /// Told of everybody who is found: whether they wait for an owner.
+    public var foundClaimable: ((Fingerprint, Bool) -> Void)?
     public private(set) var counters = Counters()
     /// Told of each address of a friend, and when it is not announced any more.
     public var found: ((Fingerprint, PeerAddress) -> Void)?
@@ -214,7 +218,7 @@ public final class Discovery {
     private func announce() {
         guard let avahi, isUp, port != 0 else { return }
         state = .announcing
-        if own.description.withCString({ maud_avahi_announce(avahi, $0, port) }) < 0 { notAnnounced(.refused, nil) }
+        if own.description.withCString({ maud_avahi_announce(avahi, $0, port, isClaimable) }) < 0 { notAnnounced(.refused, nil) }
         flush()
     }
 
@@ -248,12 +252,6 @@ public final class Discovery {
         return fingerprint
     }
 
-    static func fingerprint(_ name: UnsafePointer<CChar>) -> Fingerprint? {
-        var digits: [UInt8] = []
-        while digits.count <= Fingerprint.digits, name[digits.count] != 0 { digits.append(UInt8(bitPattern: name[digits.count])) }
-        return Fingerprint(hexadecimal: digits)
-    }
-
     private func serviceFound(_ event: maud_avahi_event) {
         guard let avahi, friend(event.name) != nil else { return }
         _ = maud_avahi_resolve(avahi, event.interface, event.protocol, event.name)
@@ -263,21 +261,12 @@ public final class Discovery {
         guard let fingerprint = friend(event.name), let text = event.address, let address = Discovery.address(text, event.interface, event.port) else { return }
         if hits.contains(where: { $0.fingerprint == fingerprint && $0.address == address && $0.interface == event.interface }) { return }
         forgetHits { Discovery.isHit($0, fingerprint, event) }
+        foundClaimable?(fingerprint, event.is_claimable)
         if hits.count < Bounds.discoveredAddresses {
             hits.append(Hit(fingerprint: fingerprint, interface: event.interface, protocolNumber: event.protocol, address: address))
         }
         counters.found += 1
         found?(fingerprint, address)
-    }
-
-    /// A link-local address means something only together with its interface.
-    static func address(_ text: UnsafePointer<CChar>, _ interface: Int32, _ port: UInt16) -> PeerAddress? {
-        var host = Message(cString: text).octets
-        if host.count > 5, host.starts(with: Array<UInt8>("fe80:")) {
-            host.append(0x25)
-            host.append(decimal: Int64(interface))
-        }
-        return PeerAddress(host: host, port: port)
     }
 
     private func serviceLost(_ event: maud_avahi_event) {

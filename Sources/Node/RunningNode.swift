@@ -30,6 +30,8 @@ final class RunningNode {
     let sampler: SensorSampler
     let actuators: ActuatorBank
     let control: Control
+    /// Whether the node waits for an owner.
+    let claim: Claim
     private let controllers: ControllerList
     let server: Server
     let listener: Listener
@@ -83,8 +85,9 @@ final class RunningNode {
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
         sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
         actuators = ActuatorBank(actuators: board.actuators, loop: loop, worker: worker)
+        claim = Claim(ClaimFiles(MauDirectory(root), node: account.fingerprint, file: options.claimFile), worker: worker, isPossible: signingKey.isSet)
         control = Control(
-            board: board, account: account, bootID: RunningNode.bootID(), backend: CommandStore(backend: backend, account: account, worker: worker), actuators: actuators, loop: loop)
+            board: board, account: account, bootID: RunningNode.bootID(), backend: CommandStore(backend: backend, account: account, worker: worker), actuators: actuators, claim: claim, loop: loop)
         controllers = ControllerList(backend: backend, device: account.fingerprint)
         server = Server(store: store, clock: clock, loop: loop)
         server.receiver = control
@@ -162,6 +165,8 @@ final class RunningNode {
         }
         backend.friendsLoaded = { [unowned(unsafe) self] in friendsLoaded() }
         backend.loadFriends()
+        following?.isClaimable = claim.isClaimable
+        claim.ended = { [unowned(unsafe) self] in following?.isClaimable = false }
         following?.start()
         store.restamped = { [publisher] in publisher.clockChanged() }
         publisher.start()
@@ -183,6 +188,7 @@ final class RunningNode {
         serveFriends()
         publisher.friendsAreLoaded()
         following?.friendsLoaded()
+        claim.friendsLoaded(gnuPG, account.fingerprint)
         controllers.publish()
         guard !control.hasStarted else { return }
         do throws(SystemError) { try control.start(state: state, worker: worker) } catch { return fail(error) }
@@ -194,6 +200,7 @@ final class RunningNode {
         guard arePublished, control.hasStarted, servesFriends || secure == nil else { return }
         let https: Message = if let secure { " https=\(secure.description)" } else { "" }
         Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
+        if claim.isClaimable, maud_is_terminal(1) { Output.standardOutput("No owner yet: mau claim '\(claim.files.uri)'\n") }
         var log = Log("ready")
         log.field("fingerprint", octets: account.fingerprint.hexadecimal)
         log.field("files", store.totals.files)

@@ -26,6 +26,7 @@ extension RunningNode {
         json.key("clockState"); json.string(clock.state == .set ? "clockSet" : "clockUnset")
         json.key("derivationMilliseconds"); json.number(account.derivationMilliseconds)
         json.key("wakeUps"); json.number(Int64(loop.wakeUps))
+        json.key("claimable"); json.boolean(claim.isClaimable)
         writeMemory(&json)
         writeContent(&json)
         writeReadings(&json)

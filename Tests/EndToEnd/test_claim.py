@@ -1,0 +1,418 @@
+"""First contact: a node without an owner is claimed with its code (docs/claim.md), by a claimer written from that page."""
+import os
+import pty
+import random
+import re
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+
+from certificates import Identity, carrying_foreign_subkey
+from claimer import Claimer, canonical, vectors
+from harness import FIXTURES, one_sentence, wait_until
+from test_reset import reset
+
+CODE = "[0-9A-HJKMNP-TV-Z]{5}(-[0-9A-HJKMNP-TV-Z]{5}){3}"
+
+
+def code_of(node):
+    """What `maud claim-code` shows to a program: the URI. The code in it."""
+    text = node.command("claim-code", "--root", node.root, identity=False).stdout.decode()
+    match = re.fullmatch(f"mau:{node.fingerprint}\\?claim=({CODE})\n", text)
+    assert match, text
+    return match[1]
+
+
+def controllers(node):
+    directory = node.root / ".mau/controllers"
+    return sorted(path.stem for path in directory.iterdir()) if directory.exists() else []
+
+
+def code_file(node):
+    return node.root / ".maud-claim"
+
+
+def is_silent(node, *secrets):
+    """Nothing secret is in the log."""
+    log = node.log_text()
+    return not any(secret in log for secret in secrets) and not re.search(CODE, log)
+
+
+@pytest.fixture
+def ada(gnupg, tmp_path):
+    return Claimer(gnupg, tmp_path, "ada")
+
+
+@pytest.fixture
+def bob(gnupg, tmp_path):
+    return Claimer(gnupg, tmp_path, "bob")
+
+
+def test_the_vectors_of_the_page():
+    table, computed = vectors()
+    assert computed == {name: table[name] for name in computed}
+
+
+# From nothing to an owner
+
+def test_a_node_is_claimed_and_commanded(node, ada):
+    code = code_of(node)
+    assert code_file(node).stat().st_mode & 0o777 == 0o600
+    boot = node.directory / "maud-claim.txt"
+    node.start("--claim-file", boot)
+    assert boot.read_text().splitlines()[0] == f"mau:{node.fingerprint}?claim={code}"
+    status = node.status()
+    assert status["claimable"] is True
+    assert ada.claim(node.secure_port, code) == 201
+    assert controllers(node) == [ada.fingerprint]
+    assert not code_file(node).exists() and not boot.exists()
+    assert node.status()["claimable"] is False
+    assert f"event=claimed controller={ada.fingerprint}" in node.log_text() and is_silent(node, code, canonical(code), ada.key.hex())
+    # What its owner may do, at once.
+    from commands import Controller
+    owner = Controller.__new__(Controller)
+    owner.node, owner.gnupg, owner.fingerprint, owner.names = node, ada.gnupg, ada.fingerprint, 0
+    assert owner.command(1)[0] == 201 and owner.led() == 1
+    assert one_sentence(node.command("claim-code", "--root", node.root, identity=False, check=False), "noInput")
+    assert node.stop() == 0
+    node.start("--claim-file", boot)
+    assert node.status()["claimable"] is False and not boot.exists() and not code_file(node).exists()
+    assert owner.command(0)[0] == 201
+
+
+@pytest.mark.parametrize("write", [str.lower, lambda code: code.replace("-", ""), lambda code: " ".join(code), lambda code: code.replace("1", "l").replace("0", "o"),
+                                   lambda code: code.replace("1", "I").replace("0", "O").lower()], ids=["lower", "bare", "blanks", "aliases", "lower aliases"])
+def test_a_code_may_be_written_in_many_ways(write):
+    code = "01234-56789-ABCDE-FGHJK"
+    assert canonical(write(code)) == "0123456789ABCDEFGHJK"
+
+
+def test_a_second_claim_and_a_replayed_one(node, ada, bob):
+    code = code_of(node)
+    node.start()
+    connection = ada.connect(node.secure_port)
+    status, attempt, _ = ada.prove(connection, code)
+    other = bob.connect(node.secure_port)
+    _, others, _ = bob.prove(other, code)
+    assert status == 200 and ada.ask(connection, "PUT", attempt, ada.key)[0] == 201
+    # Whoever was in the middle of it is too late, with a right proof; so is the same attempt again, and any new one.
+    assert bob.ask(other, "PUT", others, bob.key)[0] == 404
+    assert ada.ask(connection, "PUT", attempt, ada.key)[0] == 404 and ada.ask(connection, "GET", attempt)[0] == 404
+    assert bob.claim(node.secure_port, code) == 404
+    assert controllers(node) == [ada.fingerprint]
+    # As if there were nothing: the same octets.
+    there, nowhere = (ada.ask(ada.connect(node.secure_port), "GET", path) for path in (attempt, "nothing.json.pgp"))
+    assert there[:2] == nowhere[:2] and {**there[2], "date": ""} == {**nowhere[2], "date": ""}
+
+
+def test_a_replay_after_a_restart(node, ada):
+    """Somebody who had the disk of the claimer's PC, say: a nonce is of one process."""
+    code = code_of(node)
+    node.start()
+    _, attempt, _ = ada.prove(ada.connect(node.secure_port), code)
+    assert node.stop() == 0
+    node.start()
+    assert code_of(node) == code
+    connection = ada.connect(node.secure_port)
+    assert ada.ask(connection, "PUT", attempt, ada.key)[0] == 403 and controllers(node) == []
+    assert ada.claim(node.secure_port, code) == 201
+
+
+# What is refused
+
+def test_a_wrong_code(node, ada):
+    code = code_of(node)
+    wrong = ("1" if code[0] == "0" else "0") + code[1:]
+    node.start()
+    assert ada.claim(node.secure_port, wrong) == 403
+    assert "event=claim-refused count=1\n" in node.log_text()
+    assert is_silent(node, code, wrong)
+    assert ada.claim(node.secure_port, code) == 201
+
+
+def test_a_proof_for_another_key(node, ada, bob):
+    """Bob has heard Ada's proof, or made one in her name: it is hers, and TLS says who he is."""
+    code = code_of(node)
+    node.start()
+    _, attempt, _ = ada.prove(ada.connect(node.secure_port), code)
+    connection = bob.connect(node.secure_port)
+    assert bob.ask(connection, "GET", attempt)[0] == 403
+    assert bob.ask(bob.connect(node.secure_port), "PUT", attempt, ada.key)[0] in (403, 429)
+    # And nobody at all.
+    nobody = bob.connect(node.secure_port, certificate=False)
+    assert bob.ask(nobody, "GET", attempt)[0] == 404
+    assert node.get(f"/{attempt}")[0] == 404 and node.get(f"/{attempt}", "-X", "PUT", "--data-binary", "x")[0] == 404
+    assert controllers(node) == []
+
+
+def test_a_key_that_tls_has_not_proven(node, ada, bob, gnupg, tmp_path):
+    """The proof is right; what comes as the key is another one, two, none, one without a key to encrypt to, one with somebody else's subkey."""
+    code = code_of(node)
+    node.start()
+    victim = gnupg.new_key("viewer")
+    (tmp_path / "viewer.pgp").write_bytes(gnupg.run("--export", victim.upper()).stdout)
+    node.command("friend add", "--group", "viewers", tmp_path / "viewer.pgp")
+    wait_until(lambda: node.status()["friends"] == 1, "the viewer")
+    for key in (bob.key, ada.key + bob.key, b"rubbish", ada.key[:-30], gnupg.run("--export-secret-keys", ada.fingerprint.upper()).stdout):
+        assert ada.claim(node.secure_port, code, key) == 422
+    thief = Identity((FIXTURES / "secret/alice.gpg").read_bytes())
+    robber = Claimer.__new__(Claimer)
+    robber.gnupg, robber.fingerprint, robber.certificate = gnupg, thief.fingerprint, tmp_path / "alice.pem"
+    robber.certificate.write_bytes(thief.pem())
+    robber.key = carrying_foreign_subkey(thief, gnupg.run("--export-secret-keys", victim.upper()).stdout)
+    assert robber.claim(node.secure_port, code) == 422
+    assert ada.claim(node.secure_port, code, b"") == 400
+    assert ada.claim(node.secure_port, code, bytes(11 << 10)) == 413
+    assert controllers(node) == [] and node.status()["claimable"] and code_of(node) == code
+    assert ada.claim(node.secure_port, code) == 201
+
+
+def test_what_is_no_attempt(node, ada):
+    code = code_of(node)
+    node.start()
+    connection = ada.connect(node.secure_port)
+    status, attempt, _ = ada.prove(connection, code)
+    for path in ("claim-", "claim", attempt[:-1], attempt + "0", attempt[:-1] + "g", "claim-" + "0" * 127 + "%2F", attempt + "/" + "0" * 64):
+        assert ada.ask(ada.connect(node.secure_port), "GET", path)[0] == 404, path
+        assert ada.ask(ada.connect(node.secure_port), "PUT", path, b"x")[0] in (404, 405), path
+    assert ada.ask(ada.connect(node.secure_port), "DELETE", attempt)[0] == 405
+    assert ada.ask(ada.connect(node.secure_port), "GET", attempt, node=ada.fingerprint)[0] == 404
+    for nonces in (bytes(32), bytes.fromhex(attempt[6:70])[::-1]):
+        assert ada.ask(ada.connect(node.secure_port), "GET", ada.attempt(code, node.fingerprint, nonces))[0] in (403, 429), "a nonce that nobody gave out"
+    assert status == 200 and controllers(node) == []
+    assert ada.claim(node.secure_port, code) == 201
+
+
+def test_somebody_in_between_who_relays(make_node, gnupg, tmp_path, ada):
+    """Mallory has a node of her own; Ada knows the code alone, and takes Mallory's node for the one she stands beside."""
+    node, mallory = make_node("node").init(), make_node("mallory").init()
+    code = code_of(node)
+    node.start()
+    mallory.start()
+    as_peer = Claimer(gnupg, tmp_path, "mallory-peer")
+    # Ada's nonces come from the real node, by way of Mallory; her proof names Mallory's node, since that is who TLS says is there.
+    connection, onward = ada.connect(mallory.secure_port), as_peer.connect(node.secure_port)
+    nonces = as_peer.nonces(onward)
+    attempt = ada.attempt(code, mallory.fingerprint, nonces)
+    assert as_peer.ask(onward, "GET", attempt)[0] == 403
+    assert as_peer.ask(as_peer.connect(node.secure_port), "PUT", attempt, ada.key)[0] in (403, 429)
+    # Mallory's node does not know the code either, so it has nothing to answer with.
+    assert ada.prove(connection, code)[0] in (403, 429)
+    assert controllers(node) == [] and controllers(mallory) == [] and "event=claim-refused count=2\n" in node.log_text()
+
+
+# One a second, and nobody is kept away
+
+def test_wrong_ones_one_a_second(node, ada, bob):
+    code = code_of(node)
+    node.start()
+    connection = bob.connect(node.secure_port)
+    begin = time.monotonic()
+    answers = []
+    while time.monotonic() < begin + 3.5:
+        nonces = bytes(32)
+        status, _, headers = bob.ask(connection, "GET", bob.attempt("0" * 20, node.fingerprint, nonces))
+        assert (status == 429) == (headers.get("retry-after") == "1") and status in (403, 429)
+        answers.append(status)
+    assert answers.count(403) in (4, 5) and len(answers) > 50
+    counts = [int(count) for count in re.findall("event=claim-refused count=([0-9]+)", node.log_text())]
+    assert counts == [2 ** power for power in range(len(counts))] and counts[-1] <= len(answers) < 2 * counts[-1]
+    assert ada.claim(node.secure_port, code) == 201, "in the same second"
+
+
+def test_a_flood_of_wrong_ones_does_not_keep_the_owner_away(node, ada, bob):
+    code = code_of(node)
+    node.start()
+    ending = threading.Event()
+    sent = [0] * 4
+
+    def flood(number):
+        connection = bob.connect(node.secure_port)
+        while not ending.is_set():
+            bob.ask(connection, "GET", bob.attempt(code[::-1], node.fingerprint, bytes(32)))
+            sent[number] += 1
+    threads = [threading.Thread(target=flood, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: min(sent) > 20, "the flood")
+        begin = time.monotonic()
+        assert ada.claim(node.secure_port, code) == 201
+        took = time.monotonic() - begin
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+    assert took < 5, took
+
+
+# The code's life
+
+def test_a_friend_in_controllers_ends_it(node, ada, tmp_path):
+    """Put there on the board, while the node runs and while it does not."""
+    boot = tmp_path / "boot.txt"
+    code = code_of(node)
+    node.start("--claim-file", boot)
+    (tmp_path / "ada.pgp").write_bytes(ada.key)
+    node.command("friend add", "--group", "controllers", tmp_path / "ada.pgp")
+    wait_until(lambda: not node.status()["claimable"], "the end of the code")
+    wait_until(lambda: not boot.exists() and not code_file(node).exists(), "its files' end")
+    assert ada.claim(node.secure_port, code) == 404
+
+
+def test_an_owner_who_comes_while_the_node_is_off(node, ada, tmp_path):
+    boot = tmp_path / "boot.txt"
+    node.start("--claim-file", boot)
+    assert node.stop() == 0 and boot.exists(), "there is no owner yet"
+    (tmp_path / "ada.pgp").write_bytes(ada.key)
+    node.command("friend add", "--group", "controllers", tmp_path / "ada.pgp")
+    one_sentence(node.command("claim-code", "--root", node.root, identity=False, check=False), "noInput")
+    node.start("--claim-file", boot)
+    assert not boot.exists() and not code_file(node).exists() and not node.status()["claimable"]
+
+
+def test_a_viewer_is_no_owner_and_may_claim(node, ada, tmp_path):
+    code = code_of(node)
+    (tmp_path / "ada.pgp").write_bytes(ada.key)
+    node.command("friend add", "--group", "viewers", tmp_path / "ada.pgp")
+    node.start()
+    assert node.status()["claimable"] and ada.claim(node.secure_port, code) == 201
+    assert controllers(node) == [ada.fingerprint]
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_text(""), lambda path: path.write_text(path.read_text()[:60]),
+                                   lambda path: path.write_text("mau:" + "0" * 40 + path.read_text()[44:])], ids=["gone", "empty", "cut", "another node's"])
+def test_a_code_that_is_no_code_is_made_anew(node, ada, spoil):
+    old = code_of(node)
+    spoil(code_file(node))
+    node.start()
+    new = code_of(node)
+    assert new != old and ada.claim(node.secure_port, new) == 201
+
+
+def test_reset_gives_a_new_code(node, ada):
+    code = code_of(node)
+    node.start()
+    assert ada.claim(node.secure_port, code) == 201 and node.stop() == 0
+    assert reset(node, "--yes").returncode == 0
+    one_sentence(node.command("claim-code", "--root", node.root, identity=False, check=False), "noInput")
+    node.init()
+    assert code_of(node) != code
+    assert reset(node, "--yes").stderr == b""
+    assert not code_file(node).exists()
+
+
+def test_a_file_that_is_somebody_elses_stays(node, ada, tmp_path):
+    """A slip in the option must not cost a file."""
+    precious = tmp_path / "precious"
+    precious.write_text("something else")
+    code = code_of(node)
+    node.start("--claim-file", precious)
+    assert precious.read_text() == "something else" and "event=claim-code-failed" in node.log_text()
+    assert ada.claim(node.secure_port, code) == 201
+    assert precious.read_text() == "something else" and not code_file(node).exists()
+
+
+def test_a_boot_partition_that_is_not_there(node, ada, tmp_path):
+    code = code_of(node)
+    node.start("--claim-file", tmp_path / "no/such/directory/claim.txt")
+    assert "event=claim-code-failed" in node.log_text() and node.status()["claimable"]
+    assert ada.claim(node.secure_port, code) == 201
+
+
+# Shown to a person
+
+def terminal(node, *words, path=None):
+    pid, end = pty.fork()
+    if pid == 0:
+        line = [*node.maud, *(str(word) for word in words)]
+        os.execve(line[0], line, {**os.environ, **({"PATH": path} if path else {})})
+    text = ""
+    try:
+        while data := os.read(end, 4096):
+            text += data.decode()
+    except OSError:
+        pass
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(end)
+    return status, text
+
+
+def test_it_is_shown_at_a_terminal_with_a_picture(make_node, tmp_path):
+    """A program of the name qrencode in place of the real one tells what it got: no argument has the code."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "qrencode").write_text("#!/bin/sh\necho \"arguments: $*; input: $(cat)\"\n")
+    (tools / "qrencode").chmod(0o755)
+    node = make_node()
+    path = f"{tools}:{os.environ['PATH']}"
+    status, text = terminal(node, "init", "--name", "x", "--root", node.root, "--passphrase-file", node.passphrase_file, "--runtime", node.runtime, path=path)
+    assert status == 0
+    uri = re.search(f"mau:[0-9a-f]{{40}}\\?claim={CODE}", text)[0]
+    assert f"arguments: -tANSIUTF8; input: {uri}\r\n" in text
+    assert terminal(node, "claim-code", "--root", node.root, path=path) == (0, f"{uri}\r\narguments: -tANSIUTF8; input: {uri}\r\n")
+    assert node.command("claim-code", "--root", node.root, "--qr", identity=False, environment={"PATH": path}).stdout.decode().splitlines()[0] == uri
+
+
+def test_without_the_program_the_uri_alone(node, tmp_path):
+    (tmp_path / "empty").mkdir()
+    status, text = terminal(node, "claim-code", "--root", node.root, path=str(tmp_path / "empty"))
+    assert status == 0 and text.startswith(f"mau:{node.fingerprint}?claim=") and "apt install qrencode" in text
+
+
+@pytest.mark.skipif(not (shutil.which("qrencode") and shutil.which("zbarimg")), reason="needs qrencode and zbarimg")
+def test_a_camera_reads_it(node, tmp_path):
+    uri = node.command("claim-code", "--root", node.root, identity=False).stdout.decode().strip()
+    subprocess.run(["qrencode", "-o", tmp_path / "code.png"], input=uri.encode(), check=True)
+    read = subprocess.run(["zbarimg", "-q", "--raw", tmp_path / "code.png"], capture_output=True, check=True).stdout.decode().strip()
+    assert read == uri
+
+
+# Power cuts
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_in_the_middle_of_a_claim(node, ada, gnupg, tmp_path, seed):
+    """Afterwards it is claimable with the same code, or has its owner and nothing is left of the code."""
+    chance = random.Random(20261121 + seed)
+    node.weaken_passphrase(gnupg)
+    boot = tmp_path / "boot.txt"
+    outcomes = set()
+    for number in range(8):
+        node.start("--claim-file", boot)
+        code = code_of(node)
+        connection = ada.connect(node.secure_port)
+        _, attempt, _ = ada.prove(connection, code)
+
+        def put():
+            try:
+                ada.ask(connection, "PUT", attempt, ada.key)
+            except OSError:
+                pass
+            except Exception as error:  # http.client's own, when the answer is cut off
+                assert "http.client" in type(error).__module__, error
+        thread = threading.Thread(target=put)
+        thread.start()
+        time.sleep(chance.uniform(0, 0.12))
+        node.process.kill()
+        node.process.wait()
+        thread.join()
+        node.process.stdout.close()
+        node.log.close()
+        node.start("--claim-file", boot)
+        now = controllers(node)
+        outcomes.add(len(now))
+        if now:
+            assert now == [ada.fingerprint] and not node.status()["claimable"]
+            assert not code_file(node).exists() and not boot.exists()
+            assert ada.claim(node.secure_port, code) == 404
+        else:
+            assert code_of(node) == code and boot.read_text().startswith(f"mau:{node.fingerprint}?claim={code}\n")
+            assert ada.claim(node.secure_port, code) == 201
+            assert controllers(node) == [ada.fingerprint] and not boot.exists()
+        assert not list(node.root.glob(".maud-*"))
+        assert node.stop() == 0
+        (node.root / f".mau/controllers/{ada.fingerprint}.pgp").unlink()
+    assert outcomes
