@@ -9,7 +9,7 @@ build=(gcc libc6-dev binutils libncurses6 libxml2 gpg gpg-agent libgpgme-dev lib
   patch bzip2 debian-archive-keyring)
 run=(curl jq)
 boards=(binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf debian-archive-keyring dpkg-dev)
-tests=(g++ openssl python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user" avahi-daemon avahi-utils dbus-daemon dbus-bin iproute2)
+tests=(g++ openssl python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user" avahi-daemon avahi-utils dbus-daemon dbus-bin iproute2 qrencode zbar-tools)
 bluetooth=(qemu-system-x86 cpio kmod xz-utils util-linux python3 python3-venv debian-archive-keyring)
 bench=(openssl python3 curl strace procps nginx-light wrk)
 
