@@ -25,7 +25,7 @@ public struct ClaimCode {
     /// `mau:<fingerprint>?claim=<code>`, the code in four groups: where to go, and what to prove.
     public func uri(of node: Fingerprint) -> [UInt8] {
         var text = [CChar](repeating: 0, count: MAUD_CLAIM_URI)
-        node.hexadecimal.withUnsafeBytes { maud_claim_write(digits, $0.baseAddress?.assumingMemoryBound(to: CChar.self), &text) }
+        maud_claim_write(digits, node.octets, &text)
         return text.map { UInt8(bitPattern: $0) }
     }
 

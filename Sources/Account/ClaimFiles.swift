@@ -7,30 +7,23 @@ import System
 /// The claim code of a node, and whether it counts: as long as nobody's key lies in `controllers` (docs/claim.md, part 2).
 public final class ClaimFiles {
     private let claim: OpaquePointer?
-    private let node: [UInt8]
     /// The code with the node's fingerprint, terminated; nil: there is none that counts.
     private var present: UnsafePointer<CChar>?
     /// The node's proof, and whatever is put behind it.
     public var answer = [UInt8](repeating: 0, count: Int(MAUD_CLAIM_PROOF))
 
     /// - Parameters:
-    ///   - node: nil when no code is to be made.
-    ///   - file: where a person finds the code; nil: nowhere.
-    public init(_ mau: MauDirectory, node: Fingerprint?, file: String?) {
-        self.node = node?.octets ?? []
-        claim = maud_claim_open(mau.path, node?.description ?? "", file ?? "")
-    }
+    ///   - root: the Mau directory.
+    ///   - file: where a person finds the code; empty: nowhere.
+    public init(root: String, file: String) { claim = maud_claim_open(root, file) }
 
     deinit { if let claim { maud_claim_free(claim) } }
 
     /// Whether a key lies in `controllers`, of whatever use it is: one that was revoked was an owner's. That it cannot be told counts as yes.
     public var isOwned: Bool { claim.map { maud_claim_is_owned($0) } ?? true }
 
-    /// What failed first.
-    public var error: SystemError? {
-        let code = claim.map { maud_claim_error($0) } ?? ErrorNumber.noMemory
-        return code == 0 ? nil : SystemError(code: code, call: "claim", subject: "the claim code")
-    }
+    /// The error number of what failed first; 0: nothing did.
+    public var error: Int32 { claim.map { maud_claim_error($0) } ?? ErrorNumber.noMemory }
 
     /// Whether there is a code that counts.
     public var isClaimable: Bool { present != nil }
@@ -42,10 +35,10 @@ public final class ClaimFiles {
     public func look() { present = claim.flatMap { maud_claim_look($0) } }
 
     /// Makes a code, durably; one that is there is void then.
-    public func make() { present = claim.flatMap { maud_claim_make($0) } }
+    public func make(for node: Fingerprint) { present = claim.flatMap { maud_claim_make($0, node.octets) } }
 
     /// What holds at a start: the code, made when there is none, and shown; none with an owner: what a power cut kept from being removed goes now.
-    public func begin() { present = claim.flatMap { maud_claim_begin($0) } }
+    public func begin(_ node: Fingerprint) { present = claim.flatMap { maud_claim_begin($0, node.octets) } }
 
     /// It does not count any more, and goes, on the worker. What that leaves goes at the next start.
     public func end(on worker: Worker, done: @escaping () -> Void) {
@@ -64,9 +57,9 @@ public final class ClaimFiles {
     }
 
     /// Judges an attempt: 128 hexadecimal digits. `nonce` becomes the one of the node that it names.
-    public func judge(_ attempt: [UInt8], by claimer: Fingerprint, nonce: inout [UInt8]) -> Judgement {
+    public func judge(_ attempt: [UInt8], by claimer: Fingerprint, of node: Fingerprint, nonce: inout [UInt8]) -> Judgement {
         guard let present, attempt.count == Int(MAUD_CLAIM_ATTEMPT), nonce.count == Int(MAUD_CLAIM_NONCE) else { return .none }
-        let result = maud_claim_judge(present, claimer.octets, node, attempt, &nonce, &answer)
+        let result = maud_claim_judge(present, claimer.octets, node.octets, attempt, &nonce, &answer)
         return result == 1 ? .right : result == 0 ? .wrong : .none
     }
 }

@@ -8,14 +8,14 @@
 static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 static const char start[] = "mau:", middle[] = "?claim=";
 /* The largest file is looked at up to here. The code stands behind start, fingerprint, middle. */
-enum { LONGEST = 512, FINGERPRINT = 40, CODE = sizeof start - 1 + FINGERPRINT + sizeof middle - 1 };
+enum { LONGEST = 512, FINGERPRINT = 20, CODE = sizeof start - 1 + 2 * FINGERPRINT + sizeof middle - 1 };
 static const char explanation[] = "\n\nThis device has no owner yet. Whoever knows the line above can claim it: mau claim 'mau:...'\nThis file goes when the device has an owner.\n";
 
 struct maud_claim {
   struct maud_job job;
   int error;
   char *path, *controllers, *file;
-  char fingerprint[FINGERPRINT], uri[MAUD_CLAIM_URI + 1];
+  char uri[MAUD_CLAIM_URI + 1];
 };
 
 bool maud_claim_read(const void *text, size_t count, char code[MAUD_CLAIM_CODE]) {
@@ -32,9 +32,13 @@ bool maud_claim_read(const void *text, size_t count, char code[MAUD_CLAIM_CODE])
   }
   return length == MAUD_CLAIM_CODE;
 }
-void maud_claim_write(const char code[MAUD_CLAIM_CODE], const char fingerprint[FINGERPRINT], char uri[MAUD_CLAIM_URI]) {
+/* `mau:` and the fingerprint. */
+static void write_start(const uint8_t fingerprint[FINGERPRINT], char *uri) {
   memcpy(uri, start, sizeof start - 1);
-  memcpy(uri + sizeof start - 1, fingerprint, FINGERPRINT);
+  for (int i = 0; i < 2 * FINGERPRINT; i++) uri[sizeof start - 1 + i] = "0123456789abcdef"[fingerprint[i / 2] >> (i % 2 ? 0 : 4) & 15];
+}
+void maud_claim_write(const char code[MAUD_CLAIM_CODE], const uint8_t fingerprint[FINGERPRINT], char uri[MAUD_CLAIM_URI]) {
+  write_start(fingerprint, uri);
   memcpy(uri + CODE - (sizeof middle - 1), middle, sizeof middle - 1);
   char *out = uri + CODE;
   for (int i = 0; i < MAUD_CLAIM_CODE; i++) {
@@ -115,14 +119,13 @@ static void run(struct maud_job *job) {
   failed(c, remove_file(c->path));
   if (c->file[0]) failed(c, remove_file(c->file));
 }
-maud_claim *maud_claim_open(const char *root, const char *fingerprint, const char *file) {
+maud_claim *maud_claim_open(const char *root, const char *file) {
   maud_claim *c = calloc(1, sizeof *c);
   if (!c) return NULL;
   c->job.run = run;
   c->path = join(root, "/.maud-claim");
   c->controllers = join(root, "/.mau/controllers");
   c->file = join(file, "");
-  if (fingerprint[0]) memcpy(c->fingerprint, fingerprint, FINGERPRINT);
   if (c->path && c->controllers && c->file) return c;
   maud_claim_free(c);
   return NULL;
@@ -156,21 +159,23 @@ const char *maud_claim_look(maud_claim *c) {
   else if (n < 0 && n != -ENOENT && n != -EEXIST) failed(c, n);
   return c->uri[0] ? c->uri : NULL;
 }
-const char *maud_claim_make(maud_claim *c) {
+const char *maud_claim_make(maud_claim *c, const uint8_t *fingerprint) {
   char code[MAUD_CLAIM_CODE];
   maud_claim_random(code);
-  maud_claim_write(code, c->fingerprint, c->uri);
+  maud_claim_write(code, fingerprint, c->uri);
   c->uri[MAUD_CLAIM_URI] = '\n';
   int result = write_file(c->path, c->uri, MAUD_CLAIM_URI + 1);
   c->uri[result < 0 ? 0 : MAUD_CLAIM_URI] = 0;
   failed(c, result);
   return result < 0 ? NULL : c->uri;
 }
-const char *maud_claim_begin(maud_claim *c) {
+const char *maud_claim_begin(maud_claim *c, const uint8_t *fingerprint) {
   if (maud_claim_is_owned(c)) { run(&c->job); return NULL; }
-  if (!maud_claim_look(c) || memcmp(c->uri + sizeof start - 1, c->fingerprint, FINGERPRINT) != 0) {
+  char own[sizeof start - 1 + 2 * FINGERPRINT];
+  write_start(fingerprint, own);
+  if (!maud_claim_look(c) || memcmp(c->uri, own, sizeof own) != 0) {
     /* What cannot be read may be what somebody was shown. */
-    if (c->error != 0 || !maud_claim_make(c)) return NULL;
+    if (c->error != 0 || !maud_claim_make(c, fingerprint)) return NULL;
   }
   if (c->file[0]) {
     char text[MAUD_CLAIM_URI + sizeof explanation - 1];

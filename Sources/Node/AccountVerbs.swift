@@ -59,9 +59,9 @@ extension CommandLineInterface {
     /// Somebody who makes an identity at a terminal is told how a new owner gets the node; a program asks with `maud claim-code`. A code that cannot be written
     /// now is made by `maud run`.
     private static func makeClaimCode(_ mau: MauDirectory, _ fingerprint: Fingerprint) throws(CommandError) {
-        let files = ClaimFiles(mau, node: fingerprint, file: nil)
+        let files = ClaimFiles(root: mau.path, file: "")
         if files.isOwned { return }
-        files.make()
+        files.make(for: fingerprint)
         if files.isClaimable, maud_is_terminal(1) { try show(files, withPicture: true) }
     }
 

@@ -1,4 +1,5 @@
 import Account
+import CLinux
 import Commands
 import EventLoop
 import GnuPG
@@ -10,6 +11,7 @@ import System
 /// A node that has no owner yet, and whoever proves to know its code (docs/claim.md).
 final class Claim {
     let files: ClaimFiles
+    private let node: Fingerprint
     private let worker: Worker
     /// Attempts that were wrong, since the start.
     private(set) var refused = 0
@@ -21,25 +23,26 @@ final class Claim {
     var ended: () -> Void = {}
 
     /// - Parameter isPossible: nobody can prove a key to a node without TLS.
-    init(_ files: ClaimFiles, worker: Worker, isPossible: Bool) {
+    init(_ files: ClaimFiles, node: Fingerprint, worker: Worker, isPossible: Bool) {
         self.files = files
+        self.node = node
         self.worker = worker
         guard isPossible else { return }
-        files.begin()
+        files.begin(node)
         report()
     }
 
     var isClaimable: Bool { files.isClaimable }
 
     private func report() {
-        guard let error = files.error else { return }
+        if files.error == 0 { return }
         var line = Log("claim-code-failed")
-        line.field("reason", error.description)
+        line.field("reason", Message(cString: maud_error_text(files.error)))
         line.write()
     }
 
     /// Friends are known: an owner may be among them whom somebody put there on the board. Else the key is needed that a claimer gets.
-    func friendsLoaded(_ gnuPG: GnuPG, _ node: Fingerprint) {
+    func friendsLoaded(_ gnuPG: GnuPG) {
         guard isClaimable else { return }
         if files.isOwned { return end {} }
         if hasKey { return }
@@ -66,7 +69,7 @@ final class Claim {
     func judge(_ attempt: [UInt8], by claimer: Fingerprint?, now: Int64, isFresh: ([UInt8]) -> Bool) -> ClaimAnswer {
         var nonce = [UInt8](repeating: 0, count: ClaimCode.nonceCount)
         guard let claimer else { return .no(.notFound) }
-        let judgement = files.judge(attempt, by: claimer, nonce: &nonce)
+        let judgement = files.judge(attempt, by: claimer, of: node, nonce: &nonce)
         if judgement == .none { return .no(.notFound) }
         if judgement == .right, isFresh(nonce) { return hasKey && !isUnderWay ? .proof(files.answer) : .no(.serviceUnavailable) }
         refused += 1

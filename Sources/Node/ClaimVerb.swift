@@ -8,7 +8,7 @@ extension CommandLineInterface {
         name: "claim-code", summary: "show the code with which a new owner claims this node",
         options: [CommonOptions.root, OptionDescription("--qr", nil, "as a QR code too, by the program qrencode; at a terminal always"), CommonOptions.runtime],
         arguments: []) { (invocation) throws(CommandError) in
-            let files = ClaimFiles(MauDirectory(try invocation.required("--root")), node: nil, file: nil)
+            let files = ClaimFiles(root: try invocation.required("--root"), file: "")
             if files.isOwned { throw CommandError(.noInput, "this node has an owner, who can add others") }
             files.look()
             guard files.isClaimable else { throw CommandError(.noInput, "there is no claim code; maud init and maud run make one") }

@@ -18,8 +18,8 @@ struct RunOptions {
     /// Where friends may be reached, besides what the network tells.
     let peers: [(Fingerprint, PeerAddress)]
     let usesMulticastDNS: Bool
-    /// Where a person finds the claim code, as long as there is no owner.
-    let claimFile: String?
+    /// Where a person finds the claim code, as long as there is no owner; empty: nowhere.
+    let claimFile: String
 
     init(_ invocation: Invocation) throws(CommandError) {
         root = try invocation.required("--root")
@@ -30,7 +30,7 @@ struct RunOptions {
         http = try ListenAddress(invocation.value("--http") ?? "[::]:8008", option: "--http")
         peers = try invocation.values("--peer").map { (text) throws(CommandError) in try CommonOptions.peer(text) }
         usesMulticastDNS = !invocation.has("--no-mdns")
-        claimFile = invocation.value("--claim-file")
+        claimFile = invocation.value("--claim-file") ?? ""
         wantsHTTPS = invocation.value("--https") != nil
         https = try ListenAddress(invocation.value("--https") ?? "[::]:8448", option: "--https")
     }

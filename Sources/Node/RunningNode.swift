@@ -85,7 +85,7 @@ final class RunningNode {
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
         sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
         actuators = ActuatorBank(actuators: board.actuators, loop: loop, worker: worker)
-        claim = Claim(ClaimFiles(MauDirectory(root), node: account.fingerprint, file: options.claimFile), worker: worker, isPossible: signingKey.isSet)
+        claim = Claim(ClaimFiles(root: root, file: options.claimFile), node: account.fingerprint, worker: worker, isPossible: signingKey.isSet)
         control = Control(
             board: board, account: account, bootID: RunningNode.bootID(), backend: CommandStore(backend: backend, account: account, worker: worker), actuators: actuators, claim: claim, loop: loop)
         controllers = ControllerList(backend: backend, device: account.fingerprint)
@@ -188,7 +188,7 @@ final class RunningNode {
         serveFriends()
         publisher.friendsAreLoaded()
         following?.friendsLoaded()
-        claim.friendsLoaded(gnuPG, account.fingerprint)
+        claim.friendsLoaded(gnuPG)
         controllers.publish()
         guard !control.hasStarted else { return }
         do throws(SystemError) { try control.start(state: state, worker: worker) } catch { return fail(error) }

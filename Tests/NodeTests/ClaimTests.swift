@@ -25,7 +25,7 @@ import Testing
             for directory in ["", "/.mau"] { try Files.makeDirectory(root + directory) }
             loop = try EventLoop(clock: SystemClock())
             worker = try Worker(loop: loop)
-            claim = Claim(ClaimFiles(MauDirectory(root), node: ClaimTests.node, file: root + "/boot.txt"), worker: worker, isPossible: isPossible)
+            claim = Claim(ClaimFiles(root: root, file: root + "/boot.txt"), node: ClaimTests.node, worker: worker, isPossible: isPossible)
             claim.ended = { [unowned self] in ended += 1 }
         }
 

@@ -225,22 +225,22 @@ enum { MAUD_CLAIM_CODE = 20, MAUD_CLAIM_URI = 74 };
 void maud_claim_random(char code[MAUD_CLAIM_CODE]);
 /* Reads a code as a person writes it: either case, I and L for 1, O for 0, with hyphens and blanks anywhere. */
 bool maud_claim_read(const void *text, size_t count, char code[MAUD_CLAIM_CODE]);
-/* `mau:<fingerprint>?claim=<code in four groups>`, not terminated; the fingerprint is 40 digits. */
-void maud_claim_write(const char code[MAUD_CLAIM_CODE], const char *fingerprint, char uri[MAUD_CLAIM_URI]);
+/* `mau:<fingerprint>?claim=<code in four groups>`, not terminated; a fingerprint is 20 octets. */
+void maud_claim_write(const char code[MAUD_CLAIM_CODE], const uint8_t *fingerprint, char uri[MAUD_CLAIM_URI]);
 /* Where the code begins in what has the form of such a URI, else NULL. */
 const char *maud_claim_code_in(const char *uri, size_t count);
-/* The code of a node and where it lies: `<root>/.maud-claim`, and `file` for a person, or "". Files that do not begin with "mau:" are left alone. `fingerprint`
- * is 40 digits, or "" when no code is to be made. NULL without memory. */
+/* The code of a node and where it lies: `<root>/.maud-claim`, and `file` for a person, or "". Files that do not begin with "mau:" are left alone.
+ * NULL without memory. */
 typedef struct maud_claim maud_claim;
-maud_claim *maud_claim_open(const char *root, const char *fingerprint, const char *file);
+maud_claim *maud_claim_open(const char *root, const char *file);
 void maud_claim_free(maud_claim *claim);
 /* Whether a key lies in `controllers`, of whatever use it is; yes when that cannot be told. */
 bool maud_claim_is_owned(maud_claim *claim);
 /* The URI that is there; that of a new code, durably; what holds at a start: the one or the other, shown in `file`, or with an owner
  * none any more. NULL when there is none. What failed is in maud_claim_error; these block. */
 const char *maud_claim_look(maud_claim *claim);
-const char *maud_claim_make(maud_claim *claim);
-const char *maud_claim_begin(maud_claim *claim);
+const char *maud_claim_make(maud_claim *claim, const uint8_t *fingerprint);
+const char *maud_claim_begin(maud_claim *claim, const uint8_t *fingerprint);
 /* Removes both files, durably, as a job of a worker. */
 struct maud_job *maud_claim_job(maud_claim *claim);
 int maud_claim_error(const maud_claim *claim); /* 0, or the errno of what failed first */
