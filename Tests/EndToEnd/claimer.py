@@ -4,6 +4,7 @@ import http.client
 import re
 import secrets
 import ssl
+import time
 
 from cryptography import x509
 
@@ -53,10 +54,15 @@ class Claimer:
         return connection
 
     def ask(self, connection, method, path, body=None, node=None):
-        """(status, body, headers) of one request."""
-        connection.request(method, f"/p2p/{node or connection.node}/{path}", body)
-        response = connection.getresponse()
-        return response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
+        """(status, body, headers) of one request; 3.6: a node that has just begun is asked again after a second."""
+        for _ in range(PATIENCE):
+            connection.request(method, f"/p2p/{node or connection.node}/{path}", body)
+            response = connection.getresponse()
+            answer = response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
+            if response.status != 503:
+                break
+            time.sleep(int(answer[2]["retry-after"]))
+        return answer
 
     def nonces(self, connection):
         """3.1, step 1, and the claimer's own."""
