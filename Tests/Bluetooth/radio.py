@@ -52,6 +52,16 @@ class Air(LocalLink):
         super().__init__()
         self.pairing = []
 
+    def send_advertising_pdu(self, sender_controller, packet):
+        """With what a scanner hears too when it asks."""
+        if isinstance(packet, ll.AdvInd):
+            packet.legacy, packet.response = True, bytes(sender_controller.le_legacy_advertiser.scan_response_data)
+        elif isinstance(packet, ll.AdvExtInd):
+            one = next(one for one in sender_controller.advertising_sets.values() if one.enabled and bytes(one.data) == packet.data)
+            packet.legacy = bool(one.parameters.advertising_event_properties & 0x10)
+            packet.response = bytes(one.scan_response_data) if packet.legacy else None
+        super().send_advertising_pdu(sender_controller, packet)
+
     def send_acl_data(self, sender_controller, destination_address, transport, data):
         if data[2:4] == bytes([SMP, 0]):
             self.pairing.append((sender_controller.name, bytes(data[4:])))
@@ -62,7 +72,41 @@ class Air(LocalLink):
             asyncio.get_running_loop().call_soon(destination.on_link_acl_data, source, transport, data)
 
 
-class GuestController(Controller):
+class VirtualController(Controller):
+    """A controller that reports scan responses as what they are. (Bumble 0.0.236 reports the advertisement twice.)"""
+
+    def on_advertising_pdu(self, pdu):
+        scanning = self.le_scan_enable
+        if scanning:
+            self.report(pdu, pdu.data, response=False)
+            if pdu.response is not None:
+                self.report(pdu, pdu.response, response=True)
+        self.le_scan_enable = False  # what is left is connecting
+        try:
+            super().on_advertising_pdu(pdu)
+        finally:
+            self.le_scan_enable = scanning
+
+    def report(self, pdu, data, response):
+        address = pdu.advertiser_address
+        if not self.le_features & hci.LeFeatureMask.LE_EXTENDED_ADVERTISING:
+            if not pdu.legacy:
+                return
+            event = hci.HCI_LE_Advertising_Report_Event
+            kind = event.EventType.SCAN_RSP if response else event.EventType.ADV_IND
+            self.send_hci_packet(event([event.Report(event_type=kind, address_type=address.address_type, address=address, data=data, rssi=-50)]))
+            return
+        event = hci.HCI_LE_Extended_Advertising_Report_Event
+        kind = event.EventType.CONNECTABLE_ADVERTISING | (event.EventType.SCAN_RESPONSE if response else 0)
+        if pdu.legacy:
+            kind |= event.EventType.LEGACY_ADVERTISING_PDU_USED | event.EventType.SCANNABLE_ADVERTISING
+        self.send_hci_packet(event([event.Report(
+            event_type=kind, address_type=address.address_type, address=address, primary_phy=hci.Phy.LE_1M, secondary_phy=0 if pdu.legacy else hci.Phy.LE_1M,
+            advertising_sid=0xFF if pdu.legacy else 0, tx_power=127, rssi=-50, periodic_advertising_interval=0, direct_address_type=0,
+            direct_address=hci.Address.ANY, data=data)]))
+
+
+class GuestController(VirtualController):
     """A controller that is reset as the specification says: nothing is left."""
 
     def on_hci_reset_command(self, command):
@@ -127,7 +171,7 @@ class Radio:
 class Central:
     def __init__(self, radio, number):
         self.radio = radio
-        self.controller = Controller(f"central{number}", link=radio.air)
+        self.controller = VirtualController(f"central{number}", link=radio.air)
         address = hci.Address(f"C0:00:00:00:{number >> 8:02X}:{number & 255:02X}", hci.Address.RANDOM_DEVICE_ADDRESS)
         self.device = Device(name="central", address=address, host=Host(self.controller, AsyncPipeSink(self.controller)))
         self.advertisements = None
@@ -145,7 +189,7 @@ class Central:
             async with asyncio.timeout(seconds):
                 while True:
                     one = await self.advertisements.get()
-                    if service in services(one.data):
+                    if service in services(one.data) and one.is_scan_response:
                         return one
         finally:
             self.advertisements = None
@@ -178,9 +222,12 @@ def services(data):
     return found
 
 
-def service_data(advertisement, service=SERVICE):
-    """The octets behind the UUID in the service data of an advertisement."""
+def hint(advertisement, service=SERVICE):
+    """The end of the fingerprint: in the service data, or in the name (8.1, 8.2)."""
     for raw in advertisement.data.get_all(AdvertisingData.SERVICE_DATA_128_BIT_UUID, raw=True):
         if UUID.from_bytes(raw[:16]) == service:
             return bytes(raw[16:])
+    for name in advertisement.data.get_all(AdvertisingData.COMPLETE_LOCAL_NAME, raw=True):
+        if name.startswith(b"mau-"):
+            return bytes.fromhex(name[4:].decode())
     return None

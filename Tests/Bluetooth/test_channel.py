@@ -58,3 +58,16 @@ async def test_one_that_never_reads_and_one_that_leaves(world, node):
     assert (await other.get(node.path("large.bin.pgp")))[2] == world.content.file("large.bin.pgp")
     await client.disconnect()
     assert (await other.get(node.path("small.json.pgp")))[0] == 200
+
+
+async def test_16_channels_and_no_more(world, node):
+    """(6.5)"""
+    channels = []
+    for number in range(17):
+        if number % 4 == 0:
+            client = await world.client()
+        channels.append(await client.channel())
+    last = channels.pop()
+    assert await asyncio.wait_for(last.receive(), 10) == b"", "closed at once"
+    for channel in channels:
+        assert (await (await world.over(channel)).get(node.path("small.json.pgp")))[0] == 200

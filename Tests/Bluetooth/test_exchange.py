@@ -30,7 +30,7 @@ async def test_a_large_file_is_exact(world, node, mtu):
     status, _, body = await exchange.get(node.path("large.bin.pgp"))
     assert status == 200 and body == world.content.file("large.bin.pgp") and len(body) > LARGE
     counts = exchange.carrier.counts
-    assert counts["gaps"] == counts["repeats"] == 0, "the carrier lost nothing, so nothing was sent again"
+    assert counts["gaps"] == 0, "BlueZ loses nothing within the window"
     if mtu == 247:
         assert counts["payload octets"] >= 0.98 * counts["value octets"]
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from radio import service_data
+from radio import hint
 from stream import StreamError
 
 
 async def test_one_client_is_served(old_world):
     world, node = old_world, old_world.node
     advertisement = await (await world.radio.central()).find()
-    assert service_data(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
+    assert hint(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
     exchange = await world.exchange()
     status, _, body = await exchange.get(node.path())
     assert status == 200 and len(json.loads(body)) >= 3
@@ -19,16 +19,23 @@ async def test_one_client_is_served(old_world):
     assert status == 200 and body == world.content.file("large.bin.pgp")
 
 
-async def test_a_second_subscription_ends_the_stream_with_reason_7(old_world):
+async def test_a_second_stream_ends_both_with_reason_7(old_world):
+    """(7.3)"""
     world, node = old_world, old_world.node
     first = await world.exchange()
     assert (await first.get(node.path("small.json.pgp")))[0] == 200
     second = await world.client()
     await second.subscribe()
     with pytest.raises(StreamError) as failure:
+        await second.open()
+    assert failure.value.told and failure.value.reason == 7
+    with pytest.raises(StreamError) as failure:
         async with asyncio.timeout(10):
             await first.get(node.path("small.json.pgp"))
     assert failure.value.told and failure.value.reason == 7
+    await node.logged("event=bluetooth-shared")
+    exchange = await world.exchange(second)
+    assert (await exchange.get(node.path("small.json.pgp")))[0] == 200, "who then opens first is served"
     await world.radio.clear()
     exchange = await world.exchange()
     assert (await exchange.get(node.path("small.json.pgp")))[0] == 200

@@ -1,17 +1,18 @@
 """Finding a node, and its GATT table (docs/bluetooth.md, 1)."""
 import asyncio
+import json
 
 import pytest
 from bumble.gatt import Characteristic
 
 from client import IN, NODE, OUT, SERVICE
-from radio import service_data
+from radio import hint
 
 
 async def test_a_node_is_found_by_its_service_and_the_end_of_its_fingerprint(world, node):
     advertisement = await (await world.radio.central()).find()
-    assert service_data(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
-    assert advertisement.is_connectable
+    assert hint(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
+    assert advertisement.is_connectable and advertisement.is_legacy, "any phone since 2013 looks for those"
 
 
 async def test_a_controller_of_bluetooth_42_advertises_the_same(world, node):
@@ -19,7 +20,7 @@ async def test_a_controller_of_bluetooth_42_advertises_the_same(world, node):
     await world.board.unplug()
     await world.board.plug(legacy=True)
     advertisement = await (await world.radio.central()).find()
-    assert service_data(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
+    assert hint(advertisement) == bytes.fromhex(node.fingerprint)[-8:]
     exchange = await world.exchange()
     assert (await exchange.get(node.path("small.json.pgp")))[0] == 200
 
@@ -48,8 +49,25 @@ async def test_the_table_is_the_documented_one_and_stays_where_it_is(world):
     assert await table() == before, "a phone's cache would be wrong"
 
 
+async def test_interval_and_power_are_those_of_board_json(world, node):
+    """(9)"""
+    await node.stop()
+    board = await world.guest.read("/node/board.json")
+    await world.guest.write("/node/board.json", json.dumps({**json.loads(board), "bluetooth": {"interval": 200, "transmitPower": 4}}).encode())
+    try:
+        await node.start()
+        await node.logged("event=bluetooth state=advertising")
+        (one,) = world.radio.controllers[0].advertising_sets.values()
+        assert one.parameters.primary_advertising_interval_min == one.parameters.primary_advertising_interval_max == 200 / 0.625
+        assert one.parameters.advertising_tx_power == 4
+    finally:
+        await node.stop()
+        await world.guest.write("/node/board.json", board)
+
+
 async def test_idle_advertising_wakes_nobody(world, node):
     await (await world.radio.central()).find()
+    await asyncio.sleep(5)  # after a start
     before = await node.status()
     await asyncio.sleep(8)
     after = await node.status()
@@ -60,10 +78,15 @@ async def test_idle_advertising_wakes_nobody(world, node):
 async def test_bluetooth_costs_at_most_300_kib_of_private_memory(world, node):
     await node.stop()
     await node.start("--no-bluetooth")
+    listing = f"wget -q -O /dev/null http://127.0.0.1:8008{node.path()}"
+    await world.guest.run(listing)
     without = await node.memory()
     await node.stop()
     await node.start()
+    await world.guest.run(listing)
+    idle = await node.memory()
     exchange = await world.exchange()
     assert (await exchange.get(node.path()))[0] == 200
     serving = await node.memory()
-    assert serving - without <= 300 * 1024, f"{without} octets without, {serving} with a client"
+    print(f"private memory: {without} octets without Bluetooth, {idle} advertising, {serving} with a client")
+    assert serving - without <= 300 * 1024
