@@ -43,7 +43,9 @@ let package = Package(
             .unsafeFlags(["-Os"], .when(configuration: .release)), .headerSearchPath("include"),
         ]),
         .target(name: "CMbedTLS", dependencies: ["MbedTLS", "MbedTLSCiphers", "CLinux", "CSodium"], cSettings: [small]), // TLS as functions that Swift can import
-        .target(name: "CAvahi", cSettings: [small]), // the Avahi daemon over sd-bus
+        .target(name: "CBus", cSettings: [small]), // the system's message bus by sd-bus
+        .target(name: "CAvahi", dependencies: ["CBus"], cSettings: [small]), // the Avahi daemon over it
+        .target(name: "CBlueZ", dependencies: ["CBus"], cSettings: [small]), // and bluetoothd
         .systemLibrary(name: "CSodium"),
         .systemLibrary(name: "CNghttp2"),
         .systemLibrary(name: "CGPGME"),
@@ -56,6 +58,7 @@ let package = Package(
     ]
     + layer("System", ["CLinux", "CSodium"], link: libraries)
     + layer("EventLoop", ["System", "CLinux"])
+    + layer("MessageBus", ["CBus", "EventLoop", "System"])
     + layer("OpenPGP", ["System"])
     + layer("JSON", ["System", "CJansson", "CLinux"])
     + layer("Board", ["OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
@@ -67,13 +70,13 @@ let package = Package(
     + layer("Commands", ["Readings", "Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Bluetooth", ["Streams", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Bluetooth", ["CBlueZ", "MessageBus", "Board", "Streams", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
     + layer("Peer", ["HTTP", "TLS", "Streams", "Content", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Discovery", ["CAvahi", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Discovery", ["CAvahi", "MessageBus", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"], testsAlso: ["Bluetooth"])
-    + layer("Node", ["Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["Bluetooth", "Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
     // For a PC only, so regular Swift without the firmware's restrictions: everything of `mau` but its command line.
     + [

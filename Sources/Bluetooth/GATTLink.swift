@@ -8,6 +8,8 @@ public final class GATTLink: FragmentCarrierUser {
     public private(set) var stream: GATTStream?
     /// A node's: why it takes no streams now (`busy`, `stopping`, `shared`); nil: it does.
     public var refusal: CloseReason?
+    /// A node's, asked when a stream begins while there is one: whether it may be another client's, on the same carrier. Then both end.
+    public var isShared: (() -> Bool)?
     /// The carrier failed: the other side is gone, and so is the stream.
     public var failed: (() -> Void)?
 
@@ -93,6 +95,7 @@ public final class GATTLink: FragmentCarrierUser {
                 return stream.proceed()
             }
             if let refusal { throw refusal }
+            if isBusy, isShared?() ?? false { return stream?.end(.closedHere(.shared), telling: .shared) ?? () }
             let machine = FragmentStream(answering: opening, fragment, first: UInt8(truncatingIfNeeded: GATTLink.random()),
                                          largestFragment: carrier.largestFragment, credit: credit, at: loop.now)
             accept?(begin(machine))

@@ -20,6 +20,7 @@ struct RunOptions {
     let usesMulticastDNS: Bool
     /// Where a person finds the claim code, as long as there is no owner; empty: nowhere.
     let claimFile: String
+    let usesBluetooth: Bool
 
     init(_ invocation: Invocation) throws(CommandError) {
         root = try invocation.required("--root")
@@ -31,6 +32,7 @@ struct RunOptions {
         peers = try invocation.values("--peer").map { (text) throws(CommandError) in try CommonOptions.peer(text) }
         usesMulticastDNS = !invocation.has("--no-mdns")
         claimFile = invocation.value("--claim-file") ?? ""
+        usesBluetooth = !invocation.has("--no-bluetooth")
         wantsHTTPS = invocation.value("--https") != nil
         https = try ListenAddress(invocation.value("--https") ?? "[::]:8448", option: "--https")
     }
@@ -49,6 +51,7 @@ extension CommandLineInterface {
             CommonOptions.peer,
             OptionDescription("--no-mdns", nil, "neither announce this node on the local network nor look for friends there"),
             OptionDescription("--claim-file", "FILE", "where to write the claim code, on the boot partition; it goes when the node has an owner"),
+            OptionDescription("--no-bluetooth", nil, "whatever board.json says, do not be reached over Bluetooth LE"),
         ], arguments: []) { (invocation) throws(CommandError) in
             let options = try RunOptions(invocation)
             let node = try RunningNode(options)

@@ -1,4 +1,5 @@
 import Account
+import Bluetooth
 import Board
 import CLinux
 import Commands
@@ -40,6 +41,8 @@ final class RunningNode {
     let secure: SecureListener?
     /// Friends' files; nil without TLS, which tells who a friend is.
     let following: Following?
+    /// Nil when it is not wanted.
+    let bluetooth: BluetoothSide?
     let manager: ServiceManager
     let started: Int64
     private let state: String
@@ -95,6 +98,7 @@ final class RunningNode {
         server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
         following = Following.make(options, secure, board: board, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
+        bluetooth = BluetoothSide(options, board.bluetooth, fingerprint: account.fingerprint, secure: secure, server: server, loop: loop)
         manager = ServiceManager(loop: loop)
     }
 
@@ -165,8 +169,8 @@ final class RunningNode {
         }
         backend.friendsLoaded = { [unowned(unsafe) self] in friendsLoaded() }
         backend.loadFriends()
-        following?.isClaimable = claim.isClaimable
-        claim.ended = { [unowned(unsafe) self] in following?.isClaimable = false }
+        sayWhetherClaimable()
+        claim.ended = { [unowned(unsafe) self] in sayWhetherClaimable() }
         following?.start()
         store.restamped = { [publisher] in publisher.clockChanged() }
         publisher.start()
@@ -174,12 +178,18 @@ final class RunningNode {
         manager.ready()
     }
 
-    /// Connections over TLS wait until it is known who is a friend: a friend's node that was told less meanwhile would not ask for the rest,
-    /// which is older than its visit.
+    private func sayWhetherClaimable() {
+        following?.isClaimable = claim.isClaimable
+        bluetooth?.peripheral.isClaimable = claim.isClaimable
+    }
+
+    /// Connections over TLS, and over Bluetooth, which may be such, wait until it is known who is a friend: a friend's node that was told less
+    /// meanwhile would not ask for the rest, which is older than its visit.
     private func serveFriends() {
-        guard let secure, !servesFriends, !isEnding else { return }
+        guard !servesFriends, !isEnding else { return }
         servesFriends = true
-        do throws(SystemError) { try secure.listener.start() } catch { return fail(error) }
+        bluetooth?.peripheral.start()
+        do throws(SystemError) { try secure?.listener.start() } catch { return fail(error) }
         announce()
     }
 
@@ -197,7 +207,7 @@ final class RunningNode {
 
     /// What the node says of itself is up to date, and it takes commands: whoever waits for us may come.
     private func announce() {
-        guard arePublished, control.hasStarted, servesFriends || secure == nil else { return }
+        guard arePublished, control.hasStarted, servesFriends else { return }
         let https: Message = if let secure { " https=\(secure.description)" } else { "" }
         Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
         if claim.isClaimable, maud_is_terminal(1) { Output.standardOutput("No owner yet: mau claim '\(claim.files.uri)'\n") }
@@ -240,6 +250,7 @@ final class RunningNode {
         listener.close()
         secure?.close()
         following?.stop()
+        bluetooth?.peripheral.finish()
         server.finish()
         sampler.stop()
         publisher.flush()
@@ -257,6 +268,7 @@ final class RunningNode {
 
     private func end() {
         server.close()
+        bluetooth?.peripheral.close()
         statusSocket?.close()
         friendsWatch?.close()
         clockWatch?.close()

@@ -33,6 +33,7 @@ extension RunningNode {
         writeCommands(control.commander, &json)
         json.key("server"); server.counters.write(to: &json, openConnections: server.openConnections)
         following?.write(to: &json)
+        bluetooth?.write(to: &json)
         json.key("friends"); json.number(friends.all.count)
         json.key("openPGPOperations"); json.number(gnuPG.pending)
         json.endObject()

@@ -142,6 +142,12 @@ public enum Bounds {
     public static let inflation = 100
 
     // Bluetooth
+    /// Clients that have a stream over GATT, and as many channels: more than any controller has links.
+    public static let bluetoothClients = 16
+    /// Clients beyond these that are told so; one more is refused its subscription.
+    public static let bluetoothRefused = 4
+    /// Octets of a message that a channel takes: the kernel gives credit for 9 packets of 247 octets then.
+    public static let channelMessage = 2048
     /// Data fragments that a node takes without an acknowledgement: a command of 1 KiB comes in one go, and 4 KiB of memory are enough.
     public static let fragmentsToNode: UInt8 = 8
     /// The same of a client: all that a header can say, because files are what it comes for.

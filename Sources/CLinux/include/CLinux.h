@@ -86,6 +86,9 @@ int maud_connect(const char *address, uint16_t port);
 intptr_t maud_receive(int fd, void *buffer, size_t count);                 /* non-blocking */
 intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* non-blocking, no SIGPIPE */
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);
+int maud_listen_l2cap(int backlog, uint16_t receive_mtu);                 /* credit-based channels of Bluetooth LE, on any adapter */
+int maud_l2cap_psm(int fd);                                               /* what a listener's clients connect to */
+int maud_accept_l2cap(int listener, uint16_t *send_mtu);                  /* send_mtu: octets of one send at most */
 int maud_listen_unix(int directory, const char *name, int backlog);  /* socket file in a directory, mode 0600 */
 int maud_connect_unix_blocking(int directory, const char *name);
 void maud_stop_listening(int fd); /* new connections, and those that wait, are refused */
