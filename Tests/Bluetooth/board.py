@@ -32,8 +32,8 @@ class Board:
 
     # The controller
 
-    async def plug(self, adapter=0, legacy=False):
-        self.radio.plug(adapter, legacy)
+    async def plug(self, adapter=0, extended=False):
+        self.radio.plug(adapter, extended)
         await self.run(start_in_background(f"btattach{adapter}", f"btattach -B /dev/hvc{adapter} -P h4 -N"))
         await self.wait_for(f"[ -e /sys/class/bluetooth/hci{adapter} ]", f"hci{adapter}")
 
@@ -74,7 +74,7 @@ class Board:
     async def repair(self, settings):
         """As it was after the boot."""
         for adapter in list(self.radio.controllers):
-            if adapter > 0:
+            if adapter > 0 or self.radio.controllers[adapter].extended:
                 await self.unplug(adapter)
         if 0 not in self.radio.controllers:
             await self.plug()

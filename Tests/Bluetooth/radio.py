@@ -133,13 +133,14 @@ class Radio:
         """Where QEMU will connect with the HCI of the guest's next adapter."""
         self.transports.append(await open_transport(f"unix-server:{path}"))
 
-    def plug(self, adapter, legacy=False):
-        """`legacy`: without extended advertising, as Bluetooth 4.2 on a Raspberry Pi Zero 2 W and 3."""
+    def plug(self, adapter, extended=False):
+        """Without extended advertising it is a controller of Bluetooth 4.2, as on most Raspberry Pis: an advertisement has 31 octets."""
         transport = self.transports[adapter]
         transport.source.parser.reset()
         self.controllers[adapter] = GuestController(f"hci{adapter}", host_source=transport.source, host_sink=transport.sink, link=self.air,
                                                     public_address=f"F0:F0:F0:F0:F0:F{adapter}")
-        if legacy:
+        self.controllers[adapter].extended = extended
+        if not extended:
             self.controllers[adapter].le_features &= ~hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
 
     def unplug(self, adapter):
