@@ -23,17 +23,17 @@ final class BluetoothSide {
     func write(to json: inout JSONWriter) {
         let clients = peripheral.clients, channel = peripheral.channel
         json.key("bluetooth"); json.beginObject()
-        json.key("state"); json.string(peripheral.state.description)
-        json.key("advertisements"); json.number(peripheral.advertisements)
-        json.key("clients"); json.number(clients.count)
-        json.key("streams"); json.number(clients.streams)
-        json.key("channels"); json.number(channel.streams)
-        json.key("subscriptions"); json.number(clients.counters.subscribed)
-        json.key("streamsOpened"); json.number(clients.counters.streams)
-        json.key("channelsOpened"); json.number(channel.accepted)
-        json.key("refused"); json.number(clients.counters.refused + channel.refused)
-        json.key("evicted"); json.number(clients.counters.evicted)
-        json.key("disputed"); json.number(clients.counters.disputed)
+        json.member("state", peripheral.state.description)
+        json.member("advertisements", peripheral.advertisements)
+        json.member("clients", clients.count)
+        json.member("streams", clients.streams)
+        json.member("channels", channel.streams)
+        json.member("subscriptions", clients.counters.subscribed)
+        json.member("streamsOpened", clients.counters.streams)
+        json.member("channelsOpened", channel.accepted)
+        json.member("refused", clients.counters.refused + channel.refused)
+        json.member("evicted", clients.counters.evicted)
+        json.member("disputed", clients.counters.disputed)
         json.endObject()
     }
 }

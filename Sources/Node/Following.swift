@@ -94,9 +94,9 @@ final class Following {
         guard let discovery else { return }
         json.key("discovery"); json.beginObject()
         json.key("state"); json.string(discovery.state.description)
-        json.key("conflicts"); json.number(discovery.counters.conflicts)
-        json.key("found"); json.number(discovery.counters.found)
-        json.key("daemons"); json.number(discovery.counters.daemons)
+        json.member("conflicts", discovery.counters.conflicts)
+        json.member("found", discovery.counters.found)
+        json.member("daemons", discovery.counters.daemons)
         json.endObject()
     }
 }
