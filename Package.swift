@@ -26,7 +26,7 @@ func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = tr
     return tests ? [library, testing] : [library]
 }
 
-let companion: [Target.Dependency] = ["Node", "Discovery", "Syncer", "Peer", "HTTP", "Streams", "TLS", "Account", "GnuPG", "Readings", "Vocabulary", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"]
+let companion: [Target.Dependency] = ["Central", "Bluetooth", "Node", "Discovery", "Syncer", "Peer", "HTTP", "Streams", "TLS", "Account", "GnuPG", "Readings", "Vocabulary", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"]
 
 let package = Package(
     name: "maud",
@@ -46,6 +46,7 @@ let package = Package(
         .target(name: "CBus", cSettings: [small]), // the system's message bus by sd-bus
         .target(name: "CAvahi", dependencies: ["CBus"], cSettings: [small]), // the Avahi daemon over it
         .target(name: "CBlueZ", dependencies: ["CBus"], cSettings: [small]), // and bluetoothd
+        .target(name: "CCentral", dependencies: ["CBus"]), // bluetoothd as a client of nodes sees it, for a PC
         .systemLibrary(name: "CSodium"),
         .systemLibrary(name: "CNghttp2"),
         .systemLibrary(name: "CGPGME"),
@@ -80,6 +81,7 @@ let package = Package(
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
     // For a PC only, so regular Swift without the firmware's restrictions: everything of `mau` but its command line.
     + [
+        .target(name: "Central", dependencies: ["CCentral", "MessageBus", "Bluetooth", "Streams", "OpenPGP", "EventLoop", "System", "CLinux"], swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(name: "Companion", dependencies: companion, swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(name: "CompanionTests", dependencies: ["Companion", "TestSupport", "Commands"] + companion, swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

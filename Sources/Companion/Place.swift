@@ -12,17 +12,24 @@ package struct Place {
     /// Addresses that the person gave.
     package let peers: [(fingerprint: Fingerprint, address: PeerAddress)]
     package let usesMulticastDNS: Bool
+    /// Devices are reached by Bluetooth, and in no other way.
+    package let usesBluetooth: Bool
+    /// The adapter to use, "hci0"; nil: the first that is on.
+    package let adapter: String?
 
     /// - Parameters:
     ///   - root: `--root`; else $MAU_ROOT, else ~/Mau.
     ///   - peers: values of `--peer`; those of $MAU_PEERS, separated by blanks, come behind.
-    package init(root: String?, passphraseFile: String?, runtime: String?, peers: [String] = [], usesMulticastDNS: Bool = true) throws(CommandError) {
+    package init(root: String?, passphraseFile: String?, runtime: String?, peers: [String] = [], usesMulticastDNS: Bool = true, usesBluetooth: Bool = false,
+                 adapter: String? = nil) throws(CommandError) {
         self.root = try Place.root(root)
         self.passphraseFile = passphraseFile ?? Place.environment("MAU_PASSPHRASE_FILE")
         self.runtime = runtime
-        self.usesMulticastDNS = usesMulticastDNS
+        self.usesMulticastDNS = usesMulticastDNS && !usesBluetooth
+        self.usesBluetooth = usesBluetooth
+        self.adapter = adapter
         let more = Place.environment("MAU_PEERS")?.split(separator: " ").map(String.init) ?? []
-        self.peers = try (peers + more).map { (text) throws(CommandError) in try CommonOptions.peer(text) }
+        self.peers = usesBluetooth ? [] : try (peers + more).map { (text) throws(CommandError) in try CommonOptions.peer(text) }
     }
 
     private static func root(_ given: String?) throws(CommandError) -> String {
