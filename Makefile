@@ -89,6 +89,7 @@ GUESTS := $(addprefix .build/bluetooth/,trixie.cpio bookworm.cpio)
 
 test-bluetooth: packages-build packages-bluetooth .venv/.bluetooth $(GUESTS) ## Test Bluetooth with the real bluetoothd and kernel in QEMU, without a radio (TESTS="-k word" picks)
 	@$(MAKE) --no-print-directory check-embedded
+	@$(MAKE) --no-print-directory mau
 	$(PYTEST) -q Tests/Bluetooth $(TESTS)
 
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)

@@ -32,13 +32,14 @@ public final class DeviceLink {
     /// What fragments go over, once somebody has opened a stream.
     var gatt: GATTLink?
     var opening: StreamOpening?
-    /// Channels did not work with this device: they are not tried again.
-    var avoidsChannel = false
+    /// Channels did not work with this device, or are not wanted: they are not tried.
+    var avoidsChannel: Bool
 
     /// - Parameters:
     ///   - path: of the device.
     ///   - adapter: path of the adapter that hears it.
-    public init(_ path: String, adapter: String, central: Central, loop: EventLoop) {
+    public init(_ path: String, adapter: String, central: Central, loop: EventLoop, usesChannel: Bool = true) {
+        avoidsChannel = !usesChannel
         self.path = path
         self.adapter = adapter
         self.central = central

@@ -39,7 +39,7 @@ final class Radio {
         central.start()
         do throws(CommandError) {
             try desk.turn(atMost: 5) { central.state != .asking }
-            adapter = try Radio.adapter(of: central, named: desk.place.adapter)
+            adapter = try Radio.adapter(of: central, named: desk.place.bluetooth?.adapter)
         } catch {
             central.stop()
             throw error
@@ -156,7 +156,7 @@ final class Radio {
     private func makeLink(to address: PeerAddress) -> DeviceLink? {
         guard let one = heard.first(where: { Radio.address(of: $0.device) == address }) else { return nil }
         if links.count >= Radio.mostLinks { leave(links[0].address) }
-        let link = DeviceLink(one.device.path, adapter: adapter.path, central: central, loop: desk.loop)
+        let link = DeviceLink(one.device.path, adapter: adapter.path, central: central, loop: desk.loop, usesChannel: desk.place.bluetooth?.usesChannel ?? true)
         links.append((address, link))
         return link
     }

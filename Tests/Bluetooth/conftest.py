@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "EndToEnd"))
 
 from guest import IMAGES  # noqa: E402
+from companion import MAU  # noqa: E402
 from harness import MAUD  # noqa: E402
 from radio import Loop  # noqa: E402
 from world import World, make_content  # noqa: E402
@@ -24,7 +25,7 @@ def pytest_configure(config):
     for number in (signal.SIGINT, signal.SIGQUIT):  # Ctrl-C is for whoever runs in the background too
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    for needed in (MAUD, IMAGES / "kernel/vmlinuz", IMAGES / "trixie.cpio"):
+    for needed in (MAUD, MAU, IMAGES / "kernel/vmlinuz", IMAGES / "trixie.cpio"):
         if not needed.exists():
             raise pytest.UsageError(f"{needed} is missing: make test-bluetooth builds it")
 
@@ -52,6 +53,7 @@ def content(tmp_path_factory):
     content = make_content(tmp_path_factory.mktemp("content"))
     yield content
     content.host.close()
+    content.person.close()
     content.gnupg.close()
 
 

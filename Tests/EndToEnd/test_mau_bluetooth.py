@@ -269,7 +269,7 @@ def test_the_adapter_that_is_named_is_used(air):
     assert air.json("devices", "--adapter", "hci1", "--wait", "0") == []
 
 
-@pytest.mark.parametrize("words", [["--adapter", "hci0"], ["--bluetooth", "--adapter", "usb"], ["--bluetooth", "--peer", "a62fd4d43e3fc83ec3bedef69c780921444be7d5=h:1"]])
+@pytest.mark.parametrize("words", [["--adapter", "hci0"], ["--no-channel"], ["--bluetooth", "--adapter", "usb"], ["--bluetooth", "--peer", "a62fd4d43e3fc83ec3bedef69c780921444be7d5=h:1"]])
 def test_options_that_make_no_sense(air, words):
     air.ada.run("devices", *words, code=64)
 

@@ -1,0 +1,85 @@
+"""`mau` of a person whose PC is the guest's second adapter, with the real bluetoothd and kernel on both sides (docs/mau.md, part 9)."""
+import json
+import shlex
+import time
+
+import pytest
+
+from board import start_in_background, stop
+from world import PERSON
+
+NOBODY = "[ -z \"$(timeout 5 bluetoothctl devices Connected)\" ]"
+CARRIERS = [((), "channel"), (("--no-channel",), "gatt")]
+
+
+class PC:
+    def __init__(self, world):
+        self.world, self.guest = world, world.guest
+
+    async def plug(self):
+        self.world.board.damaged = True
+        await self.world.board.plug(1)
+        await self.guest.wait_for("timeout 5 bluetoothctl list | grep -q F0:F0:F0:F0:F0:F1", "the second adapter")
+        await self.guest.wait_for("timeout 5 bluetoothctl show F0:F0:F0:F0:F0:F1 | grep -q 'Powered: yes'", "its power")
+        return self
+
+    def line(self, *words):
+        variables = f"MAU_ROOT={PERSON}/Mau MAU_PASSPHRASE_FILE={PERSON}/passphrase XDG_RUNTIME_DIR=/dev/shm"
+        return f"{variables} {self.world.mau} {shlex.join(words)} --bluetooth --adapter hci1"
+
+    async def run(self, *words, code=0, seconds=100):
+        """What `mau` writes, and the seconds that it took."""
+        began = time.monotonic()
+        text = await self.guest.run(f"{self.line(*words)} 2> /tmp/mau.log; echo status $?", seconds)
+        output, _, status = text.rpartition("status ")
+        assert int(status) == code, f"mau {words} exits with {status}: {output}{await self.guest.run('cat /tmp/mau.log')}"
+        return output, time.monotonic() - began
+
+    async def json(self, *words, **options):
+        return json.loads((await self.run(*words, "--json", **options))[0])
+
+
+@pytest.fixture(params=["world", "old_world"])
+def both(request):
+    """BlueZ 5.82, and 5.66."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("options,carrier", CARRIERS)
+async def test_devices_in_range(world, node, options, carrier):
+    one, = await (await PC(world).plug()).json("devices", *options)
+    assert (one["device"], one["state"], one["isFriend"], one["address"], one["carrier"]) == (node.fingerprint, "proven", True, "F0:F0:F0:F0:F0:F0", carrier)
+    assert -127 <= one["signalStrength"] <= 20
+
+
+@pytest.mark.seconds(300)
+@pytest.mark.parametrize("options,carrier", CARRIERS)
+async def test_files_and_a_command(both, options, carrier):
+    world, node = both, both.node
+    pc = await PC(world).plug()
+    await world.guest.run(f"rm -rf {PERSON}/Mau/{node.fingerprint}/*")
+    report, = await pc.json("sync", *options)
+    assert report["isComplete"] and report["files"] >= 4 and report["refused"] == 0
+    assert await world.guest.read(f"{PERSON}/Mau/{node.fingerprint}/large.bin.pgp") == world.content.file("large.bin.pgp")
+    _, seconds = await pc.run("sync", *options)
+    outcome = await pc.json("set", "led", "on", *options)
+    assert (outcome["actionStatus"], outcome["carrier"]) == ("CompletedActionStatus", "put")
+    assert (await pc.json("show", node.fingerprint, *options))["actuators"][0]["value"] == 1
+    print(json.dumps({"measurement": "mau sync by Bluetooth, nothing new", "bluez": world.suite, "carrier": carrier, "seconds": round(seconds, 2)}))
+    await world.guest.wait_for(NOBODY, "the end of the connections")
+
+
+async def test_whoever_is_interrupted_disconnects(world, node):
+    pc = await PC(world).plug()
+    await world.guest.run(f"rm -rf {PERSON}/Mau/{node.fingerprint}/*; " + start_in_background("mau", "env " + pc.line("sync")))
+    await world.guest.wait_for("timeout 5 bluetoothctl devices Connected | grep -q F0", "the connection")
+    await world.guest.run(stop("mau", "INT"))
+    await world.guest.wait_for(NOBODY, "the end of the connections")
+
+
+async def test_a_node_that_is_not_there(world, node):
+    pc = await PC(world).plug()
+    await node.stop()
+    node.arguments = ("stopped",)  # it is started again afterwards
+    report, = await pc.json("sync", code=69)
+    assert report["problem"] == "it is not in range of Bluetooth, or not on"
