@@ -77,6 +77,9 @@ final class Radio {
     /// Listens for so long, or until somebody is heard who is enough.
     func listen(seconds: Double, until isEnough: (RadioDevice) -> Bool) throws(CommandError) {
         let central = central, path = adapter.path
+        let progress = Progress("listening by Bluetooth")
+        progress.show()
+        defer { progress.clear() }
         var hasStarted = false, failure: LinkFailure?
         central.startScan(on: path) { (hasStarted, failure) = (true, $0) }
         try desk.turn(atMost: 10) { hasStarted }
@@ -143,6 +146,9 @@ final class Radio {
     private func prepareOnce(_ address: PeerAddress) throws(CommandError) -> Result<NodeValue, LinkFailure> {
         guard let link = link(to: address) ?? makeLink(to: address) else { return .failure(.lost) }
         var result: Result<NodeValue, LinkFailure>?
+        let progress = Progress("connecting by Bluetooth")
+        if !link.isUp { progress.show() }
+        defer { progress.clear() }
         link.prepare { result = $0 }
         if try !desk.turn(atMost: Radio.connectSeconds, until: { result != nil }) { link.leave() }
         guard let index = heard.firstIndex(where: { Radio.address(of: $0.device) == address }), case .success(let node) = result else { return result ?? .failure(.tooSlow) }

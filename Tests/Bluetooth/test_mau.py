@@ -39,12 +39,6 @@ class PC:
         return json.loads((await self.run(*words, "--json", **options))[0])
 
 
-@pytest.fixture(params=["world", "old_world"])
-def both(request):
-    """BlueZ 5.82, and 5.66."""
-    return request.getfixturevalue(request.param)
-
-
 @pytest.mark.parametrize("options,carrier", CARRIERS)
 async def test_devices_in_range(world, node, options, carrier):
     one, = await (await PC(world).plug()).json("devices", *options)
@@ -52,10 +46,8 @@ async def test_devices_in_range(world, node, options, carrier):
     assert -127 <= one["signalStrength"] <= 20
 
 
-@pytest.mark.seconds(300)
-@pytest.mark.parametrize("options,carrier", CARRIERS)
-async def test_files_and_a_command(both, options, carrier):
-    world, node = both, both.node
+async def exchange_files_and_a_command(world, options, carrier):
+    node = world.node
     pc = await PC(world).plug()
     await world.guest.run(f"rm -rf {PERSON}/Mau/{node.fingerprint}/*")
     report, = await pc.json("sync", *options)
@@ -67,6 +59,18 @@ async def test_files_and_a_command(both, options, carrier):
     assert (await pc.json("show", node.fingerprint, *options))["actuators"][0]["value"] == 1
     print(json.dumps({"measurement": "mau sync by Bluetooth, nothing new", "bluez": world.suite, "carrier": carrier, "seconds": round(seconds, 2)}))
     await world.guest.wait_for(NOBODY, "the end of the connections")
+
+
+@pytest.mark.seconds(300)
+@pytest.mark.parametrize("options,carrier", CARRIERS)
+async def test_files_and_a_command(world, options, carrier):
+    await exchange_files_and_a_command(world, options, carrier)
+
+
+@pytest.mark.seconds(300)
+@pytest.mark.parametrize("options,carrier", CARRIERS)
+async def test_files_and_a_command_with_an_older_bluez(old_world, options, carrier):
+    await exchange_files_and_a_command(old_world, options, carrier)
 
 
 async def test_whoever_is_interrupted_disconnects(world, node):

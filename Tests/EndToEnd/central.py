@@ -3,8 +3,6 @@ once connected, the client has the other ends of the node's own descriptors, so 
 a part of the fragments is lost between them, in both directions, the same part each time."""
 import asyncio
 import os
-import random
-import select
 import socket
 import threading
 
@@ -13,6 +11,7 @@ from dbus_fast.aio import MessageBus
 from dbus_fast.constants import ErrorType, NameFlag
 
 from bluez import CHARACTERISTIC, IN, NODE, OUT, PROPERTIES, SERVICE, Central
+from pump import Pump
 
 OBJECTS = "org.freedesktop.DBus.ObjectManager"
 FLAGS = {NODE: ["read"], IN: ["write-without-response", "write"], OUT: ["notify"]}
@@ -53,31 +52,6 @@ class Device:
             if uuid != NODE:
                 values["WriteAcquired" if uuid == IN else "NotifyAcquired"] = Variant("b", self.acquired)
             yield f"{self.path}/service/{name}", {CHARACTERISTIC: values}
-
-
-class Pump:
-    """Carries messages from one socket to another or to a function, some of them only."""
-
-    def __init__(self, source, send, loss, seed):
-        self.source, self.send, self.loss, self.random = source, send, loss, random.Random(seed)
-        self.lost = self.carried = 0
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while True:
-            try:
-                select.select([self.source], [], [])
-                message = self.source.recv(600)
-                if not message:
-                    return
-                if self.random.random() < self.loss:
-                    self.lost += 1
-                    continue
-                self.carried += 1
-                self.send(message)
-            except (OSError, ValueError):
-                return
 
 
 class CentralDaemon:

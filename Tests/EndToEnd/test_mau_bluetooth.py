@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -130,6 +131,9 @@ def test_every_verb_goes_by_bluetooth(air, version, gnupg):
     assert air.run("export", "--csv").stdout.startswith(b"device,")
     assert [one["name"] for one in air.json("controllers", board.fingerprint[:8], "list")] == ["you"]
     assert air.run("watch", "temperature", "--count", "1", "--json").stdout.count(b"\n") == 1
+    began = time.monotonic()
+    air.json("get", "temperature")
+    print(json.dumps({"measurement": "mau get --bluetooth, without a radio", "bluez": version, "seconds": round(time.monotonic() - began, 2)}))
     assert pc.connected() == [] and "RemoveDevice" not in pc.calls
 
 
