@@ -174,6 +174,12 @@ public final class DeviceLink {
         return made
     }
 
+    /// From now on streams go over GATT; false: they did already.
+    public func avoidChannel() -> Bool {
+        defer { avoidsChannel = true }
+        return !avoidsChannel
+    }
+
     func opened(by carrier: Carrier) { self.carrier = carrier }
 
     /// The kernel's addresses of a channel.

@@ -36,17 +36,23 @@ private final class RadioDialing: Dialing {
     private var stream: TLSStream?
     private var later: Timer?
     private var failure: PeerError?
+    private let link: DeviceLink?
 
     init(_ fingerprint: Fingerprint, _ link: DeviceLink?, context: TLSContext, loop: EventLoop, _ completion: @escaping (Result<any Streams.Stream, PeerError>) -> Void) {
         self.fingerprint = fingerprint
         self.context = context
         self.loop = loop
         self.completion = completion
+        self.link = link
         later = Timer { [unowned self] in finish() }
         guard let link, link.isUp else {
             end(.connection)
             return
         }
+        open(link)
+    }
+
+    private func open(_ link: DeviceLink) {
         opening = link.open { [unowned self] result in
             switch result {
             case .success(let carrier): shakeHands(over: carrier)
@@ -69,9 +75,16 @@ private final class RadioDialing: Dialing {
     }
 
     private func finish() {
-        let done = completion, stream = stream
-        completion = nil
+        let stream = stream
         self.stream = nil
+        if case .handshake(.carrier) = failure, let link, link.isUp, link.carrier == .channel, link.avoidChannel() {
+            // Some systems end a channel that asks for no pairing once it is used.
+            failure = nil
+            stream?.close()
+            return open(link)
+        }
+        let done = completion
+        completion = nil
         if let stream, failure == nil {
             done?(.success(stream))
         } else {

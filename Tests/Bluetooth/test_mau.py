@@ -23,14 +23,14 @@ class PC:
         await self.guest.wait_for("timeout 5 bluetoothctl show F0:F0:F0:F0:F0:F1 | grep -q 'Powered: yes'", "its power")
         return self
 
-    def line(self, *words):
+    def line(self, *words, by=("--bluetooth", "--adapter", "hci1")):
         variables = f"MAU_ROOT={PERSON}/Mau MAU_PASSPHRASE_FILE={PERSON}/passphrase XDG_RUNTIME_DIR=/dev/shm"
-        return f"{variables} {self.world.mau} {shlex.join(words)} --bluetooth --adapter hci1"
+        return f"{variables} {self.world.mau} {shlex.join([*words, *by])}"
 
-    async def run(self, *words, code=0, seconds=100):
+    async def run(self, *words, code=0, seconds=100, **carrier):
         """What `mau` writes, and the seconds that it took."""
         began = time.monotonic()
-        text = await self.guest.run(f"{self.line(*words)} 2> /tmp/mau.log; echo status $?", seconds)
+        text = await self.guest.run(f"{self.line(*words, **carrier)} 2> /tmp/mau.log; echo status $?", seconds)
         output, _, status = text.rpartition("status ")
         assert int(status) == code, f"mau {words} exits with {status}: {output}{await self.guest.run('cat /tmp/mau.log')}"
         return output, time.monotonic() - began
@@ -54,10 +54,11 @@ async def exchange_files_and_a_command(world, options, carrier):
     assert report["isComplete"] and report["files"] >= 4 and report["refused"] == 0
     assert await world.guest.read(f"{PERSON}/Mau/{node.fingerprint}/large.bin.pgp") == world.content.file("large.bin.pgp")
     _, seconds = await pc.run("sync", *options)
+    _, by_loopback = await pc.run("sync", by=("--no-mdns", "--peer", f"{node.fingerprint}=127.0.0.1:8448"))
     outcome = await pc.json("set", "led", "on", *options)
-    assert (outcome["actionStatus"], outcome["carrier"]) == ("CompletedActionStatus", "put")
-    assert (await pc.json("show", node.fingerprint, *options))["actuators"][0]["value"] == 1
-    print(json.dumps({"measurement": "mau sync by Bluetooth, nothing new", "bluez": world.suite, "carrier": carrier, "seconds": round(seconds, 2)}))
+    assert (outcome["actionStatus"], outcome["carrier"], outcome["result"]) == ("CompletedActionStatus", "put", 1)
+    assert (await pc.json("show", node.fingerprint, *options))["actuators"][0]["name"] == "led"
+    print(json.dumps({"measurement": "mau sync by Bluetooth, nothing new", "guest": world.suite, "carrier": carrier, "seconds": round(seconds, 2), "by_tcp_on_loopback": round(by_loopback, 2)}))
     await world.guest.wait_for(NOBODY, "the end of the connections")
 
 
