@@ -54,7 +54,7 @@ package struct Claiming {
             case .claimed(let claimed): return claimed
             case .wrongCode: wrong.append(device)
             case .owned: owned.append(device)
-            case .unreachable(let reason): problem = "\(device.hexadecimal) at \(address.description): \(reason)"
+            case .unreachable(let reason): problem = "\(device.hexadecimal) at \(address.words): \(reason)"
             }
         }
         for device in owned { if let own = try already(device) { return own } }
@@ -66,6 +66,7 @@ package struct Claiming {
     }
 
     private var nobody: Message {
+        if desk.place.usesBluetooth { return fingerprint.map { "\($0.hexadecimal) is not in range of Bluetooth, or not on" } ?? "no device in range of Bluetooth waits for an owner" }
         guard let fingerprint else { return "no device on this network waits for an owner; --peer FINGERPRINT=HOST:PORT says where it is" }
         return "\(fingerprint.hexadecimal) is not on this network; --peer FINGERPRINT=HOST:PORT says where it is"
     }

@@ -11,11 +11,13 @@ from certificates import Identity
 from commands import Controller
 from exchange import Exchange, Secured
 from guest import REPOSITORY, Guest
+from companion import MAU, Person
 from harness import MAUD, GnuPG, Node
 from radio import Radio
 
 HERE = Path(__file__).resolve().parent
 LARGE = 80 * 1024
+PERSON = "/ada"  # in the guest
 # Not to be needed; the tests that show what BlueZ's default costs start bluetoothd without.
 SETTINGS = "ReverseServiceDiscovery=false"
 
@@ -27,6 +29,7 @@ class Content:
     gnupg: GnuPG
     friend: Controller
     certificate: Path  # the friend's for TLS, with its key
+    person: Person     # a controller with `mau`
 
     def file(self, name):
         return (self.host.own / name).read_bytes()
@@ -57,7 +60,8 @@ def make_content(directory):
     publish("small.json.pgp", b'{"a":"%s"}' % (b"x" * (200 + 550 - size)), "--public")
     publish("large.bin.pgp", noise.randbytes(LARGE), "--public")
     publish("private.json.pgp", b'{"for":"a friend"}', "--to", friend.fingerprint)
-    return Content(host, gnupg, friend, certificate)
+    person = Person(directory / "ada").init().meets(host, "controllers")
+    return Content(host, gnupg, friend, certificate, person)
 
 
 def compile_bare(target):
@@ -74,11 +78,13 @@ def carry_libraries(program, payload):
     """What a program of this machine needs where the guest's C library is older than this machine's."""
     target = payload / "libraries"
     target.mkdir(exist_ok=True)
+    loader = None
     for line in subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout.splitlines():
         path = next((word for word in line.split() if word.startswith("/")), None)
         if path:
             shutil.copy(path, target)
-    return f"/libraries/{Path(path).name} --library-path /libraries"
+            loader = Path(path).name if Path(path).name.startswith("ld-") else loader
+    return f"/libraries/{loader} --library-path /libraries"
 
 
 class World:
@@ -94,6 +100,10 @@ class World:
         prefix = ""
         if debian(99) > {"bookworm": 12, "trixie": 13}[suite]:
             prefix = f"{carry_libraries(MAUD, payload)} "
+        shutil.copy(MAU, payload / "maud/mau")
+        # Its libraries are this machine's.
+        self.mau = f"{carry_libraries(MAU, payload)} /maud/mau"
+        shutil.copytree(content.person.directory, payload / PERSON.strip("/"))
         shutil.copytree(content.host.directory, payload / NODE.strip("/"), ignore=shutil.ignore_patterns("log", "put-*"))
         self.guest = Guest(directory / "guest", suite, payload)
         shutil.rmtree(payload)

@@ -281,3 +281,36 @@ def test_options_that_make_no_sense(air, words):
 def test_without_the_option_bluetooth_is_left_alone(air, board):
     assert air.ada.json("sync", "--no-mdns", environment=air.bus.environment, code=69)[0]["problem"].startswith("no address")
     assert air.pc.calls == []
+
+
+# First contact
+
+
+def uri(node):
+    return node.command("claim-code", "--root", node.root, identity=False).stdout.decode().strip()
+
+
+@pytest.mark.parametrize("by_uri", [True, False])
+def test_a_device_without_an_owner_is_claimed(air, by_uri):
+    owned = air.add("owned")
+    device = air.add("new", meets=())
+    air.listen()
+    claimable = {one["device"]: one.get("isClaimable", False) for one in air.json("devices", "--wait", "1")}
+    assert claimable == {owned.fingerprint: False, device.fingerprint: True}
+    code = uri(device) if by_uri else uri(device).split("claim=")[1]
+    claimed = air.json("claim", code)
+    assert (claimed["device"], claimed["wasOwn"]) == (device.fingerprint, False)
+    assert air.json("set", f"{device.fingerprint}/led", "on")["actionStatus"] == "CompletedActionStatus"
+    assert not any(one.get("isClaimable") for one in air.json("devices", "--wait", "1"))
+    assert air.pc.connected() == []
+
+
+def test_a_wrong_code_and_nobody(air):
+    device = air.add("new", meets=())
+    air.listen()
+    wrong = uri(device).split("claim=")[1]
+    wrong = ("1" if wrong[0] == "0" else "0") + wrong[1:]
+    assert "the claim code is wrong" in air.sentence("noPermission", "claim", wrong)
+    air.daemons[1].advertisement = None
+    assert "no device in range of Bluetooth waits for an owner" in air.sentence("unavailable", "claim", wrong)
+    assert "is not in range of Bluetooth" in air.sentence("unavailable", "claim", uri(device))
