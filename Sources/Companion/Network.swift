@@ -65,7 +65,7 @@ package final class Network {
     }
 
     /// Those of them that wait for an owner, as far as they say.
-    package private(set) var claimable: [Fingerprint] = []
+    private(set) var claimableByAnnouncement: [Fingerprint] = []
 
     private func startDiscovery() -> Discovery {
         let made = Discovery(own: desk.own, port: 0, loop: desk.loop, isForEveryone: true)
@@ -73,8 +73,8 @@ package final class Network {
             if fingerprint != desk.own, !discovered.contains(where: { $0.fingerprint == fingerprint && $0.address == address }) { discovered.append((fingerprint, address)) }
         }
         made.foundClaimable = { [unowned self] fingerprint, isClaimable in
-            claimable.removeAll { $0 == fingerprint }
-            if isClaimable { claimable.append(fingerprint) }
+            claimableByAnnouncement.removeAll { $0 == fingerprint }
+            if isClaimable { claimableByAnnouncement.append(fingerprint) }
         }
         made.lost = { [unowned self] fingerprint, address in discovered.removeAll { $0.fingerprint == fingerprint && $0.address == address } }
         discovery = made

@@ -30,8 +30,8 @@ extension Network {
         return found
     }
 
-    /// Those whom Bluetooth has brought who wait for an owner.
-    var claimableByRadio: [Fingerprint] { radio?.heard.filter(\.canBeClaimed).compactMap(\.fingerprint) ?? [] }
+    /// Those of everybody announced or heard who wait for an owner, as far as they say.
+    var claimable: [Fingerprint] { claimableByAnnouncement + (radio?.heard.filter(\.canBeClaimed).compactMap(\.fingerprint) ?? []) }
 
     /// Makes the link to a device; why there is none, or nil.
     func linkProblem(_ fingerprint: Fingerprint, at address: PeerAddress) throws(CommandError) -> Message? {

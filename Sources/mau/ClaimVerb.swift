@@ -8,10 +8,11 @@ struct ClaimVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "claim", abstract: "Become the owner of a device that has none, with its claim code.",
         discussion: """
-            The device shows its code: maud claim-code on the board, a file on its boot partition, a QR code. With the code alone every device on the local network that waits
+            The device shows its code: maud claim-code on the board, a file on its boot partition, a QR code. With the code alone every device on the local network (with --bluetooth: in range) that waits
             for an owner is tried. Without an argument it asks, so that the code is not among the arguments that everybody on this machine can see.
 
               mau claim
+              mau claim --bluetooth
               mau claim 0123A-4567B-89CDE-FGHJK
               mau claim 'mau:19f1e8140ccff20e077c6e7807f5217e6e0e2e26?claim=0123A-4567B-89CDE-FGHJK'
 
