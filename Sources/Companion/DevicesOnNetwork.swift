@@ -35,7 +35,7 @@ package struct DeviceOnNetwork {
 package struct DevicesOnNetwork {
     package let devices: [DeviceOnNetwork]
     /// They were looked for by Bluetooth.
-    package let isByRadio: Bool
+    package var isByRadio = false
 
     /// For a person.
     package var table: [UInt8] {
