@@ -6,7 +6,7 @@ import time
 import pytest
 
 from board import start_in_background, stop
-from world import PERSON
+from world import PERSON, SETTINGS
 
 NOBODY = "[ -z \"$(timeout 5 bluetoothctl devices Connected)\" ]"
 CARRIERS = [((), "channel"), (("--no-channel",), "gatt")]
@@ -39,16 +39,11 @@ class PC:
         return json.loads((await self.run(*words, "--json", **options))[0])
 
 
-@pytest.mark.parametrize("options,carrier", CARRIERS)
-async def test_devices_in_range(world, node, options, carrier):
-    one, = await (await PC(world).plug()).json("devices", *options)
+async def exchange_files_and_a_command(pc, options, carrier):
+    world, node = pc.world, pc.world.node
+    one, = await pc.json("devices", *options)
     assert (one["device"], one["state"], one["isFriend"], one["address"], one["carrier"]) == (node.fingerprint, "proven", True, "F0:F0:F0:F0:F0:F0", carrier)
     assert -127 <= one["signalStrength"] <= 20
-
-
-async def exchange_files_and_a_command(world, options, carrier):
-    node = world.node
-    pc = await PC(world).plug()
     await world.guest.run(f"rm -rf {PERSON}/Mau/{node.fingerprint}/*")
     report, = await pc.json("sync", *options)
     assert report["isComplete"] and report["files"] >= 4 and report["refused"] == 0
@@ -58,20 +53,25 @@ async def exchange_files_and_a_command(world, options, carrier):
     outcome = await pc.json("set", "led", "on", *options)
     assert (outcome["actionStatus"], outcome["carrier"], outcome["result"]) == ("CompletedActionStatus", "put", 1)
     assert (await pc.json("show", node.fingerprint, *options))["actuators"][0]["name"] == "led"
-    print(json.dumps({"measurement": "mau sync by Bluetooth, nothing new", "guest": world.suite, "carrier": carrier, "seconds": round(seconds, 2), "by_tcp_on_loopback": round(by_loopback, 2)}))
+    print(json.dumps({"measurement": "mau sync by Bluetooth, nothing new", "guest": world.suite, "carrier": carrier, "seconds": round(seconds, 2),
+                      "by_tcp_on_loopback": round(by_loopback, 2)}))
+
+
+@pytest.mark.seconds(400)
+async def test_devices_files_and_a_command(world):
+    pc = await PC(world).plug()
+    for options, carrier in CARRIERS:
+        await exchange_files_and_a_command(pc, options, carrier)
     await world.guest.wait_for(NOBODY, "the end of the connections")
 
 
-@pytest.mark.seconds(300)
-@pytest.mark.parametrize("options,carrier", CARRIERS)
-async def test_files_and_a_command(world, options, carrier):
-    await exchange_files_and_a_command(world, options, carrier)
-
-
-@pytest.mark.seconds(300)
-@pytest.mark.parametrize("options,carrier", CARRIERS)
-async def test_files_and_a_command_with_an_older_bluez(old_world, options, carrier):
-    await exchange_files_and_a_command(old_world, options, carrier)
+@pytest.mark.seconds(400)
+async def test_devices_files_and_a_command_with_an_older_bluez(old_world):
+    """Two of BlueZ 5.66 lose each other's notifications, and channels, when they open more than one bearer (docs/bluetooth.md, 7.5)."""
+    await old_world.board.restart_bluetoothd(f"{SETTINGS}\n[GATT]\nChannels=1")
+    pc = await PC(old_world).plug()
+    for options, carrier in CARRIERS:
+        await exchange_files_and_a_command(pc, options, carrier)
 
 
 async def test_whoever_is_interrupted_disconnects(world, node):
