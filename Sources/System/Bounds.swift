@@ -105,6 +105,9 @@ public enum Bounds {
     public static let syncConnections = 4
     /// Files of one friend that are verified and stored while the next one arrives.
     public static let syncFinishing = 2
+    /// A file that another program receives into the same directory: it is looked for so often in one visit, with this pause (a minute in all).
+    public static let syncElsewhereWaits = 240
+    public static let syncElsewhereMilliseconds = 250
     /// Two of these for each file that is arriving: one is written while the other fills.
     public static let syncBuffer = 32 << 10
     /// Octets a second, of all friends together.
