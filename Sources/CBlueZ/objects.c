@@ -5,6 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The service asks for the same handles each time: phones keep them, and bluetoothd would give others after each restart of the node. Far behind those that
+ * bluetoothd gives out on its own. */
+enum { HANDLE = 0x7600 };
+
 /* What bluetoothd finds on the bus: the service with its characteristics, and the advertisement (BlueZ's org.bluez.GattService(5),
  * org.bluez.GattCharacteristic(5) and org.bluez.LEAdvertisement(5)). The table's order is that of the answer: it never changes. */
 #define CHARACTERISTIC BLUEZ ".GattCharacteristic1"
@@ -13,9 +17,9 @@
 #define OUT SERVICE "/out"
 #define NODE SERVICE "/node"
 
-static int append_table(sd_bus_message *m) {
+static int append_table(sd_bus_message *m, const struct maud_bluez *b) {
   return sd_bus_message_append(m, "a{oa{sa{sv}}}", 4,
-    SERVICE, 1, BLUEZ ".GattService1", 2, "UUID", "s", UUID("28"), "Primary", "b", 1,
+    SERVICE, 1, BLUEZ ".GattService1", 3, "UUID", "s", UUID("28"), "Primary", "b", 1, "Handle", "q", b->is_anywhere ? 0 : HANDLE,
     NODE, 1, CHARACTERISTIC, 3, "UUID", "s", UUID("29"), "Service", "o", SERVICE, "Flags", "as", 1, "read",
     IN, 1, CHARACTERISTIC, 4, "UUID", "s", UUID("2a"), "Service", "o", SERVICE, "Flags", "as", 2, "write-without-response", "write", "WriteAcquired", "b", 0,
     OUT, 1, CHARACTERISTIC, 4, "UUID", "s", UUID("2b"), "Service", "o", SERVICE, "Flags", "as", 1, "notify", "NotifyAcquired", "b", 0);
@@ -67,6 +71,7 @@ static int read_node(struct maud_bluez *b, sd_bus_message *m) {
   if (r >= 0) r = sd_bus_message_append_array(answer, 'y', b->node + o.offset, b->node_count - o.offset);
   if (r >= 0) r = sd_bus_send(b->bus, answer, NULL);
   sd_bus_message_unref(answer);
+  if (o.offset == 0) maud_bluez_advertise_again(b);
   return r < 0 ? r : 1;
 }
 static int write_in(struct maud_bluez *b, sd_bus_message *m) {
@@ -102,7 +107,7 @@ static int acquire(struct maud_bluez *b, sd_bus_message *m, enum maud_bluez_kind
 static int answer_with(struct maud_bluez *b, sd_bus_message *m, bool is_table) {
   sd_bus_message *answer = NULL;
   int r = sd_bus_message_new_method_return(m, &answer);
-  if (r >= 0) r = is_table ? append_table(answer) : append_advertisement(answer, b);
+  if (r >= 0) r = is_table ? append_table(answer, b) : append_advertisement(answer, b);
   if (r >= 0) r = sd_bus_send(b->bus, answer, NULL);
   sd_bus_message_unref(answer);
   return r < 0 ? r : 1;

@@ -107,7 +107,18 @@ class VirtualController(Controller):
 
 
 class GuestController(VirtualController):
-    """A controller that is reset as the specification says: nothing is left."""
+    """A controller that is reset as the specification says: nothing is left. With `takes_time` its packets take the time that they take on the air
+    (LE 1M, an empty packet back, two interframe spaces), and the host is held back by its buffers meanwhile; else none at all."""
+
+    takes_time = False
+    free_at = 0.0
+
+    def on_hci_acl_data_packet(self, packet):
+        if not self.takes_time:
+            return super().on_hci_acl_data_packet(packet)
+        loop = asyncio.get_running_loop()
+        self.free_at = max(self.free_at, loop.time()) + (8 * (10 + len(packet.data)) + 80 + 2 * 150) / 1e6
+        loop.call_at(self.free_at, super().on_hci_acl_data_packet, packet)
 
     def on_hci_reset_command(self, command):
         self.silence()
