@@ -28,7 +28,7 @@ static void look(struct maud_bluez *b);
 
 static void set_state(struct maud_bluez *b, enum maud_bluez_state state) {
   b->state = state;
-  if (state != MAUD_BLUEZ_ON) { b->is_advertised = b->is_anywhere = false; give_up(&b->registering); give_up(&b->advertising); }
+  if (state != MAUD_BLUEZ_ON) { b->is_anywhere = false; give_up(&b->registering); give_up(&b->advertising); }
   if (state < MAUD_BLUEZ_OFF) forget(&b->adapter);
   tell(b, MAUD_BLUEZ_STATE, NULL);
 }
@@ -219,12 +219,10 @@ static int take_advertising(sd_bus_message *m, void *owner, sd_bus_error *error)
   (void)error;
   struct maud_bluez *b = owner;
   give_up(&b->advertising);
-  b->is_advertised = !problem(m);
   tell(b, MAUD_BLUEZ_ADVERTISED, problem(m));
   return 0;
 }
 void maud_bluez_withdraw(maud_bluez *b) {
-  b->is_advertised = false;
   sd_bus_message *m = NULL;
   int r = call_adapter(b, BLUEZ ".LEAdvertisingManager1", "UnregisterAdvertisement", &m);
   if (r >= 0) r = sd_bus_message_append(m, "o", ADVERTISEMENT);
@@ -245,10 +243,6 @@ int maud_bluez_advertise(maud_bluez *b, const struct maud_bluez_advertisement *a
   int r = call_adapter(b, BLUEZ ".LEAdvertisingManager1", "RegisterAdvertisement", &m);
   if (r >= 0) r = sd_bus_message_append(m, "oa{sv}", ADVERTISEMENT, 0);
   return maud_bus_send(b->bus, r, m, &b->advertising, take_advertising, b);
-}
-void maud_bluez_advertise_again(struct maud_bluez *b) {
-  struct maud_bluez_advertisement same = b->advertisement;
-  if (b->is_advertised && b->state == MAUD_BLUEZ_ON) maud_bluez_advertise(b, &same);
 }
 void maud_bluez_power_on(maud_bluez *b) {
   sd_bus_message *m = NULL;

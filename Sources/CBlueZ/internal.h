@@ -27,14 +27,11 @@ struct maud_bluez {
   bool has_manufacturer;      /* a property since BlueZ 5.71 */
   bool has_connectable;       /* since 5.79 */
   bool is_anywhere;           /* the service has no handle of its own: the one it wants was taken */
-  bool is_advertised;
   struct maud_bluez_advertisement advertisement;
   size_t node_count;
   uint8_t node[NODE_OCTETS];
 };
 
-/* A client has come: Linux stops an extended advertisement at a connection, and begins it again only when that ends. */
-void maud_bluez_advertise_again(struct maud_bluez *b);
 /* A call of the daemon to one of our objects (objects.c). */
 int maud_bluez_serve(sd_bus_message *m, void *owner, sd_bus_error *error);
 #endif

@@ -71,7 +71,6 @@ static int read_node(struct maud_bluez *b, sd_bus_message *m) {
   if (r >= 0) r = sd_bus_message_append_array(answer, 'y', b->node + o.offset, b->node_count - o.offset);
   if (r >= 0) r = sd_bus_send(b->bus, answer, NULL);
   sd_bus_message_unref(answer);
-  if (o.offset == 0) maud_bluez_advertise_again(b);
   return r < 0 ? r : 1;
 }
 static int write_in(struct maud_bluez *b, sd_bus_message *m) {
