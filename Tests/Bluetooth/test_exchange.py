@@ -108,7 +108,7 @@ async def command_over_tcp(world, file):
     """Milliseconds of a PUT from the guest to itself."""
     await world.guest.write("/tmp/request", (f"PUT /p2p/{world.content.friend.fingerprint}/c-{time.time_ns()}.json.pgp HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                                              f"Prefer: return=representation\r\nContent-Length: {len(file)}\r\n\r\n").encode() + file)
-    text = await world.guest.run("read a _ < /proc/uptime; nc 127.0.0.1 8008 < /tmp/request | head -n 1; read b _ < /proc/uptime; echo $a $b")
+    text = await world.guest.run("read a _ < /proc/uptime; nc 127.0.0.1 8008 < /tmp/request | { read -r first; read b _ < /proc/uptime; echo $first; echo $a $b; }")
     first, times = text.splitlines()
     assert "201" in first, text
     before, after = map(float, times.split())
