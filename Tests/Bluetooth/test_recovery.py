@@ -61,6 +61,9 @@ async def test_bluetoothd_restarts(world, node, number):
     await said(node, "absent", before)
     await world.radio.clear()
     await world.board.start_bluetoothd(world.board.settings)
+    async with asyncio.timeout(20):  # what the kernel still advertised of the one before has no service behind it
+        while (await states(node))[-1] != "advertising":
+            await asyncio.sleep(0.2)
     await assert_found(world)
 
 
