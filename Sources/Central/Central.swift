@@ -127,6 +127,9 @@ public final class Central: BusUser {
         characteristics.values.first { $0.uuid == uuid && $0.path.hasPrefix(device + "/") }
     }
 
+    /// Whether another program on this machine has a device's stream.
+    func isInUse(_ device: String) -> Bool { characteristics.values.contains { $0.isInUse && $0.path.hasPrefix(device + "/") } }
+
     /// Calls `look` whenever something may have changed; nil: no more.
     func watch(_ watcher: AnyObject, _ look: (() -> Void)?) { watchers[ObjectIdentifier(watcher)] = look }
 
@@ -249,6 +252,16 @@ extension Central {
                 if case .failure(let error) = result { completion(.refused(error.words)) } else { completion(nil) }
             }
         }
+    }
+
+    /// Ends connections that a program left which has ended: who is connected is often not heard.
+    public func endLeftovers(on adapter: String) {
+        for device in leftovers(on: adapter) { call(.disconnect(device: device)) { _ in } }
+    }
+
+    /// Nodes that are connected, and that nobody uses.
+    public func leftovers(on adapter: String) -> [String] {
+        devices.values.filter { $0.path.hasPrefix(adapter + "/") && $0.isNode && $0.isConnected && !isInUse($0.path) }.map(\.path)
     }
 
     /// Listens no more: many controllers cannot listen and connect at the same time.

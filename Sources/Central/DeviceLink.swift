@@ -64,9 +64,7 @@ public final class DeviceLink {
         attempts = 0
         guard device?.isConnected == true else { return connect() }
         // Somebody else's, or what a program left that has ended: BlueZ takes 2 s to end a connection.
-        if [DeviceLink.uuids.input, DeviceLink.uuids.output].contains(where: { central.characteristic($0, of: path)?.isInUse == true }) {
-            return later { [unowned self] in fail(.inUse) }
-        }
+        if central.isInUse(path) { return later { [unowned self] in fail(.inUse) } }
         step = .leaving
         central.call(.disconnect(device: path)) { [weak self] _ in self?.look() }
     }

@@ -18,6 +18,7 @@ extension Network {
     /// Everybody who is heard within so many seconds, each connected to and asked who it is. Who does not say so is told of on standard error.
     func heard(seconds: Double) throws(CommandError) -> [(fingerprint: Fingerprint, address: PeerAddress)] {
         let radio = try madeRadio()
+        try radio.endLeftovers()
         try radio.listen(seconds: seconds) { _ in false }
         var found: [(fingerprint: Fingerprint, address: PeerAddress)] = []
         for one in radio.heard {

@@ -84,12 +84,22 @@ final class Radio {
         central.startScan(on: path) { (hasStarted, failure) = (true, $0) }
         try desk.turn(atMost: 10) { hasStarted }
         if let failure { throw CommandError(.unavailable, "cannot listen for devices: \(failure.description)") }
+        // Who is connected is in range, and may be heard no more when that ends meanwhile.
+        note(central.devices.values.filter { $0.path.hasPrefix(path + "/") && $0.isInRange })
         try desk.turn(atMost: seconds) { central.devices.values.contains { $0.path.hasPrefix(path + "/") && $0.isInRange && isEnough($0) } || !Radio.isOn(central, path) }
         guard Radio.isOn(central, path) else { throw CommandError(.unavailable, "the Bluetooth adapter \(adapter.name) is gone, or was switched off") }
         note(central.devices.values.filter { $0.path.hasPrefix(path + "/") && $0.isInRange })
         var hasStopped = false
         central.stopScan(on: path) { hasStopped = true }
         try desk.turn(atMost: 5) { hasStopped }
+    }
+
+    /// Ends what programs left that have ended, so that those devices are heard too.
+    func endLeftovers() throws(CommandError) {
+        let central = central, path = adapter.path
+        guard links.isEmpty, !central.leftovers(on: path).isEmpty else { return }
+        central.endLeftovers(on: path)
+        try desk.turn(atMost: 4) { central.leftovers(on: path).isEmpty }
     }
 
     private static func isOn(_ central: Central, _ adapter: String) -> Bool { central.state == .ready && central.adapters[adapter]?.isPowered == true }

@@ -184,6 +184,15 @@ def test_a_connection_that_was_left_is_ended_first(air, board):
     wait_until(lambda: air.pc.connected() == [], "the end of the connection")
 
 
+def test_who_was_left_connected_is_heard_again(air, board):
+    device = air.pc.device(1)
+    device.known = device.connected = True
+    air.pc.goes_slowly = 0.3
+    one, = air.json("devices", "--wait", "1")
+    assert (one["state"], one["signalStrength"]) == ("proven", -41)
+    assert air.pc.calls.index("Disconnect") < air.pc.calls.index("StartDiscovery")
+
+
 def test_what_another_program_uses_is_left_alone(air, board):
     device = air.pc.device(1)
     device.known = device.connected = device.acquired = True
