@@ -16,6 +16,8 @@ public final class DeviceLink {
     static let uuids = (node: "76ae0729-376d-4c1e-9f25-6e6c6655c3bc", input: "76ae072a-376d-4c1e-9f25-6e6c6655c3bc", output: "76ae072b-376d-4c1e-9f25-6e6c6655c3bc")
     /// BlueZ gives up some connections at once that work a moment later ("le-connection-abort-by-local").
     private static let attempts = 4, pause: Int64 = 500_000_000
+    /// An attempt without end is given up: longer than from one advertisement to the next.
+    private static let patience = 12 * nanosecondsPerSecond
 
     public let path: String
     public private(set) var node: NodeValue?
@@ -93,6 +95,7 @@ public final class DeviceLink {
         step = .connecting
         isOurs = true
         attempts += 1
+        later(DeviceLink.patience) { [unowned self] in central.call(.disconnect(device: path)) { _ in } }
         central.call(.connect(device: path)) { [weak self] result in
             guard let self, step == .connecting else { return }
             switch result {
@@ -125,6 +128,7 @@ public final class DeviceLink {
 
     private func read() {
         step = .reading
+        timer?.cancel()
         guard let characteristic = central.characteristic(DeviceLink.uuids.node, of: path) else { return fail(.notANode) }
         central.call(.read(characteristic.path)) { [weak self] result in
             guard let self, step == .reading else { return }
@@ -157,6 +161,7 @@ public final class DeviceLink {
     }
 
     private func later(_ delay: Int64 = 0, _ work: @escaping () -> Void) {
+        timer?.cancel()
         timer = OneTimer(loop, work)
         timer?.start(after: delay)
     }

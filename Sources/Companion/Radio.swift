@@ -17,7 +17,7 @@ final class Radio {
     }
 
     /// Seconds that one device is listened for, that everybody is, and that a connection may take until the device's Node is read.
-    static let searchSeconds = 10.0, lookSeconds = 5.0, connectSeconds = 30.0
+    static let searchSeconds = 10.0, lookSeconds = 5.0, connectSeconds = 40.0
     /// Connections at a time: some controllers have no more.
     private static let mostLinks = 4
 

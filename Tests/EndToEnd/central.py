@@ -63,6 +63,8 @@ class CentralDaemon:
         self.devices = [Device(self.adapters[0], number, node, mtu) for number, node in nodes.items()] if adapters else []
         self.discovering = False
         self.refused_connections = 0     # so many more attempts to connect fail
+        self.hanging = 0                 # so many more attempts come to no end
+        self.hung = None
         self.foreign_table = 0           # so many more connections show a table that is not the node's
         self.goes_slowly = 0.0           # seconds until a connection has ended
         self.calls = []
@@ -204,6 +206,11 @@ class CentralDaemon:
         if self.discovering or self.refused_connections:
             self.refused_connections -= 1
             return Message.new_error(message, "org.bluez.Error.Failed", "le-connection-abort-by-local")
+        if self.hanging:
+            self.hanging -= 1
+            self.hung = self.loop.create_future()
+            await self.hung
+            return Message.new_error(message, "org.bluez.Error.Failed", "Operation aborted")
         device.connected = True
         await self.changed(device.path, "org.bluez.Device1", {"Connected": Variant("b", True)})
         if self.foreign_table:
@@ -215,6 +222,8 @@ class CentralDaemon:
         return Message.new_method_return(message)
 
     async def leave(self, message, device):
+        if self.hung and not self.hung.done():
+            self.hung.set_result(None)
         await asyncio.sleep(self.goes_slowly)
         await self.disconnect(device)
         return Message.new_method_return(message)

@@ -175,6 +175,11 @@ def test_a_connection_is_tried_again(air, board):
     assert "no connection by Bluetooth could be made (le-connection-abort-by-local)" in report["problem"]
 
 
+def test_an_attempt_without_end_is_given_up(air, board):
+    air.pc.hanging = 1
+    assert air.json("sync")[0]["isComplete"] and air.pc.calls.count("Connect") == 2
+
+
 def test_a_connection_that_was_left_is_ended_first(air, board):
     device = air.pc.device(1)
     device.known = device.connected = True
