@@ -126,7 +126,7 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	@scripts/mbedtls-sources.sh third-party/mbedtls-source
 	@touch $@
 
-.sysroot/%/.complete: scripts/make-sysroot.sh scripts/make-libraries.sh
+.sysroot/%/.complete: scripts/make-sysroot.sh scripts/make-libraries.sh third-party/nghttp2/huffman.c
 	scripts/make-sysroot.sh $* $(SYSROOT_SUITE) .sysroot/$* $(SYSROOT_PACKAGES) -- $(SYSROOT_LIBRARIES)
 	SWIFT=$(SWIFT) scripts/make-libraries.sh $* .sysroot/$*
 	@touch $@
