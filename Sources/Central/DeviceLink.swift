@@ -185,6 +185,12 @@ public final class DeviceLink {
 
     func opened(by carrier: Carrier) { self.carrier = carrier }
 
+    /// Why the device wants no stream over GATT, as it said of the last one; nil: it did not say so.
+    public var refusal: CloseReason? {
+        guard case .closedByPeer(let reason)? = gatt?.stream?.ending, reason.refusesOpening else { return nil }
+        return reason
+    }
+
     /// The kernel's addresses of a channel.
     var ends: (adapter: Adapter, device: RadioDevice)? {
         guard let own = central.adapters[adapter], let device else { return nil }

@@ -151,7 +151,9 @@ package final class Network {
         if addresses.isEmpty { return Visit(isAway: true, problem: noAddress) }
         if addresses[0].isBluetooth, let problem = try linkProblem(fingerprint, at: addresses[0]) { return Visit(problem: problem) }
         if visits == nil { visits = try Visits(self) }
-        return try visits?.visit(fingerprint, addresses) ?? Visit()
+        var visit = try visits?.visit(fingerprint, addresses) ?? Visit()
+        if visit.problem != nil, let refusal = refusal(at: addresses[0]) { visit.problem = refusal }
+        return visit
     }
 }
 

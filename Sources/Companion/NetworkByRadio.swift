@@ -48,8 +48,13 @@ extension Network {
         if let problem = try linkProblem(fingerprint, at: address) { return .failure(Unreachable(reason: problem)) }
         switch try dial(fingerprint, at: address, seconds: Network.streamSeconds) {
         case .success(let connection): return .success(connection)
-        case .failure(let error): return .failure(Unreachable(reason: error.description))
+        case .failure(let error): return .failure(Unreachable(reason: refusal(at: address) ?? error.description))
         }
+    }
+
+    /// Why a device that was reached wants no stream, as it says itself; nil: it does not say so.
+    func refusal(at address: PeerAddress) -> Message? {
+        radio?.link(to: address)?.refusal.map { "the device closed the stream: \($0.explanation)" }
     }
 
     /// How strong a device is heard, in dBm, and by what it was reached; nil when it is none of Bluetooth's.

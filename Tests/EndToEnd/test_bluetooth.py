@@ -349,6 +349,21 @@ def test_the_lowest_adapter_is_taken(make_daemon, start):
     assert "adapter=hci2" in lines(node)[0]
 
 
+def test_a_lower_adapter_that_comes_later(make_daemon, start):
+    """The node stays with the one that it is registered with, whatever is heard of it, and takes the other one when that is gone."""
+    daemon = make_daemon(adapters=("hci1",))
+    node = start()
+    becomes(node, "advertising")
+    daemon.add_adapter("/org/bluez/hci0")
+    asked = len(daemon.asked)
+    daemon.add_managers("/org/bluez/hci1")  # more is heard of the one that is used: the node looks again
+    wait_until(lambda: len(daemon.asked) > asked, "the look")
+    assert daemon.advertises == "/org/bluez/hci1" and about(node)["advertisements"] == 1
+    daemon.remove_adapter("/org/bluez/hci1")
+    wait_until(lambda: about(node)["advertisements"] == 2 and about(node)["state"] == "advertising", "the other adapter", 20)
+    assert daemon.advertises == "/org/bluez/hci0" and Stream(Central(daemon, 1).subscribe()).open().get(path(node))[0] == 200
+
+
 def test_switching_on(make_daemon, start):
     daemon = make_daemon(powered=False)
     node = start(switchOn=True)

@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from bluez import Daemon
+from bluez import Central, Daemon
 from central import CentralDaemon
 from companion import MAU
+from gatt import Stream
 from harness import wait_until
 from test_bluetooth import Bus
 from test_discovery import BUS
@@ -178,6 +179,23 @@ def test_a_connection_is_tried_again(air, board):
 def test_an_attempt_without_end_is_given_up(air, board):
     air.pc.hanging = 1
     assert air.json("sync")[0]["isComplete"] and air.pc.calls.count("Connect") == 2
+
+
+def test_a_device_without_a_place_says_so(air, board):
+    others = [Stream(Central(air.daemons[1], number).subscribe()).open() for number in range(16)]
+    report, = air.json("sync", code=69)
+    assert "it has as many streams as it takes" in report["problem"]
+    others[0].central.disconnect()
+    wait_until(lambda: board.status()["bluetooth"]["clients"] == 15, "the end of one")
+    assert air.json("sync")[0]["isComplete"]
+
+
+def test_whom_another_client_disturbs_tries_again(air):
+    """BlueZ 5.66: both streams end (docs/bluetooth.md, 7.3)."""
+    board = air.add("Greenhouse", "5.66")
+    air.listen()
+    Stream(Central(air.daemons[1], 1).subscribe()).open()
+    assert air.json("sync")[0]["isComplete"] and board.status()["bluetooth"]["disputed"] == 1
 
 
 def test_a_connection_that_was_left_is_ended_first(air, board):
