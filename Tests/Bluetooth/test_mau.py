@@ -8,19 +8,17 @@ from world import NEWCOMER, PERSON
 
 @pytest.mark.seconds(300)
 async def test_devices_files_and_a_command(world):
-    pc = await PC(world).plug()
-    for carrier in ("channel", "gatt"):
-        await exchange_files_and_a_command(pc, carrier)
+    await exchange_files_and_a_command(await PC(world).plug())
 
 
 @pytest.mark.seconds(300)
 async def test_from_a_code_to_a_led(world):
-    """No network, no file carried from one machine to the other, no fingerprint typed (docs/claim.md)."""
+    """What the QR code holds, and nothing else: no network, no file carried from one machine to the other (docs/claim.md). `mau` with the code alone, against a daemon that is
+    none: Tests/EndToEnd/test_mau_bluetooth.py."""
     async with world.fresh_node() as node:
         pc = await PC(world, NEWCOMER).plug()
-        one, = await pc.json("devices")
-        assert (one["device"], one["state"], one["isClaimable"]) == (node.fingerprint, "proven", True)
-        assert await pc.json("claim", await node.claim_code()) == {"device": node.fingerprint, "deviceName": "Test board", "wasOwn": False}
+        assert (await node.status())["claimable"]
+        assert await pc.json("claim", f"mau:{node.fingerprint}?claim={await node.claim_code()}") == {"device": node.fingerprint, "deviceName": "Test board", "wasOwn": False}
         assert (await pc.json("set", "led", "on"))["actionStatus"] == "CompletedActionStatus" and (await node.status())["actuators"]["led"] == 1
         assert not (await node.status())["claimable"]
 

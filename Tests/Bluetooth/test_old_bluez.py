@@ -72,6 +72,4 @@ async def test_the_channel_keeps_clients_apart(old_world):
 async def test_mau_reads_and_commands(old_world):
     """Two of BlueZ 5.66 lose each other's notifications, and channels, when they open more than one bearer (docs/bluetooth.md, 7.5)."""
     await old_world.board.restart_bluetoothd(f"{SETTINGS}\n[GATT]\nChannels=1")
-    pc = await PC(old_world).plug()
-    for carrier in ("channel", "gatt"):
-        await exchange_files_and_a_command(pc, carrier)
+    await exchange_files_and_a_command(await PC(old_world).plug())
