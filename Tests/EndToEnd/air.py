@@ -56,6 +56,10 @@ class Air:
     def sentence(self, code, *words, environment=None):
         return self.ada.sentence(code, *words, "--bluetooth", environment=environment or self.bus.environment)
 
+    def is_left(self):
+        """`mau` asks for the end of its connections and does not stay to see it."""
+        wait_until(lambda: self.pc.connected() == [], "the end of the connections")
+
     def close(self):
         if self.pc:
             self.pc.close()

@@ -38,7 +38,7 @@ def test_a_connection_that_was_left_is_ended_first(air, board):
     air.pc.goes_slowly = 0.3
     assert air.json("sync")[0]["isComplete"]
     assert air.pc.calls.index("Disconnect") < air.pc.calls.index("Connect")
-    wait_until(lambda: air.pc.connected() == [], "the end of the connection")
+    air.is_left()
 
 
 def test_who_was_left_connected_is_heard_again(air, board):
@@ -76,7 +76,7 @@ def test_a_lost_connection_is_said_and_made_again(air, board):
         assert air.pc.calls.count("Connect") > before
         watch.send_signal(signal.SIGINT)
         assert watch.wait(20) == 0
-    assert air.pc.connected() == []
+    air.is_left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -87,7 +87,7 @@ def test_whoever_is_interrupted_disconnects(air, board, number):
         wait_until(lambda: "AcquireWrite" in air.pc.calls, "the stream")
         sync.send_signal(number)
         assert sync.wait(20) == 75 and b"interrupted" in sync.stderr.read()
-    wait_until(lambda: air.pc.connected() == [], "the end of the connection")
+    air.is_left()
     assert not list(air.ada.runtime.iterdir())
 
 
@@ -99,7 +99,7 @@ def test_the_node_may_say_to_be_another_one(air, board):
     air.daemons[1].advertisement = None
     air.listen()
     assert f"it says to be {other.fingerprint}" in air.json("sync", code=69)[0]["problem"]
-    assert air.pc.connected() == []
+    air.is_left()
 
 
 # What is missing
