@@ -214,11 +214,13 @@ static int take_registration(sd_bus_message *m, void *owner, sd_bus_error *error
   (void)error;
   struct maud_bluez *b = owner;
   give_up(&b->registering);
-  if (problem(m) && !b->is_anywhere) {
+  const char *name = problem(m);
+  /* The handles are somebody else's. Whatever else went wrong, the table stays where phones remember it (docs/bluetooth.md, 1.1). */
+  if (name && !strcmp(name, BLUEZ ".Error.Failed") && !b->is_anywhere) {
     b->is_anywhere = true;
     if (maud_bluez_register(b) >= 0) return 0;
   }
-  tell(b, MAUD_BLUEZ_REGISTERED, problem(m));
+  tell(b, MAUD_BLUEZ_REGISTERED, name);
   return 0;
 }
 static int take_advertising(sd_bus_message *m, void *owner, sd_bus_error *error) {

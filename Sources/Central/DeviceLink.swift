@@ -121,7 +121,8 @@ public final class DeviceLink {
             guard let device else { return fail(.lost) }
             if device.isResolved { return read() }
             if !device.isConnected { connectionFailed("it ended at once") }
-        case .reading, .ready: if device?.isConnected != true { fail(.lost) }
+        case .reading: if device?.isConnected != true { connectionFailed("it ended at once") }
+        case .ready: if device?.isConnected != true { fail(.lost) }
         case .idle, .connecting, .failed: break
         }
     }

@@ -133,8 +133,9 @@ def cut_after_the_put(node):
                 near.sendall(data)
         except OSError:
             pass
-        near.close()
-        far.close()
+        for end in (near, far):
+            end.shutdown(socket.SHUT_RDWR)  # the other thread reads one of them: closing alone would say nothing to anybody
+            end.close()
     threading.Thread(target=serve, daemon=True).start()
     return listener
 
