@@ -45,6 +45,7 @@ def test_from_nothing_to_a_led(ada, board):
     assert ada.json("set", "LED", "on")["actionStatus"] == "CompletedActionStatus" and board.status()["actuators"]["led"] == 1
     friend = ada.json("friend", "list")
     assert [(one["fingerprint"], one["isFollowed"], one["groups"]) for one in friend] == [(board.fingerprint, True, [])]
+    wait_until(lambda: (board.own / "controllers.json.pgp").exists(), "the list of who may command")  # commands.md, 10.10
     assert ada.text("controllers", "greenhouse", "list").startswith(ada.fingerprint)
 
 
