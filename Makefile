@@ -90,8 +90,8 @@ test-bluetooth: packages-build packages-bluetooth .venv/.bluetooth $(GUESTS) ## 
 ifdef TESTS
 	$(PYTEST) -q Tests/Bluetooth $(TESTS)
 else
-	@# Two guests at a time; these are the files that take longest.
-	$(PYTEST) $(SIDE_BY_SIDE) 2 $(addprefix Tests/Bluetooth/test_,old_bluez.py mau.py hostile.py recovery.py many.py) Tests/Bluetooth
+	@# Three guests at a time; these are the files that take longest. What fails is tried once more, and told as RERUN (docs/building.md).
+	$(PYTEST) $(SIDE_BY_SIDE) 3 -r R --reruns 1 $(addprefix Tests/Bluetooth/test_,old_bluez.py mau.py hostile.py recovery.py many.py) Tests/Bluetooth
 endif
 
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
