@@ -16,6 +16,8 @@ public final class DeviceLink {
     static let uuids = (node: "76ae0729-376d-4c1e-9f25-6e6c6655c3bc", input: "76ae072a-376d-4c1e-9f25-6e6c6655c3bc", output: "76ae072b-376d-4c1e-9f25-6e6c6655c3bc")
     /// BlueZ gives up some connections at once that work a moment later ("le-connection-abort-by-local").
     private static let attempts = 4, pause: Int64 = 500_000_000
+    /// BlueZ takes 2 s to end a connection.
+    private static let afterDisconnect: Int64 = 2_500_000_000
     /// An attempt without end is given up: longer than from one advertisement to the next.
     private static let patience = 12 * nanosecondsPerSecond
 
@@ -113,6 +115,14 @@ public final class DeviceLink {
         later(DeviceLink.pause) { [unowned self] in connect() }
     }
 
+    /// After a restart bluetoothd may believe in a connection that is none ("is already connected" in its log), until it is told to end it.
+    private func endedAtOnce() {
+        guard attempts < DeviceLink.attempts, device != nil else { return fail(.endedAtOnce) }
+        step = .connecting
+        central.call(.disconnect(device: path)) { _ in }
+        later(DeviceLink.afterDisconnect) { [unowned self] in connect() }
+    }
+
     /// Something may have changed: goes on when what is waited for has come.
     private func look() {
         switch step {
@@ -120,8 +130,8 @@ public final class DeviceLink {
         case .resolving:
             guard let device else { return fail(.lost) }
             if device.isResolved { return read() }
-            if !device.isConnected { connectionFailed("it ended at once") }
-        case .reading: if device?.isConnected != true { connectionFailed("it ended at once") }
+            if !device.isConnected { endedAtOnce() }
+        case .reading: if device?.isConnected != true { endedAtOnce() }
         case .ready: if device?.isConnected != true { fail(.lost) }
         case .idle, .connecting, .failed: break
         }

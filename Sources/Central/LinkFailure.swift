@@ -10,18 +10,26 @@ public enum LinkFailure: Error {
     case inUse
     /// What the daemon remembers of the device, or the device itself, is no node of this version.
     case notANode
+    /// Each connection was over before the device had said what it is.
+    case endedAtOnce
     case tooSlow
     /// The daemon refused something; its words.
     case refused(String)
     case system(SystemError)
 
     /// Looking for the device anew, with nothing remembered, may help.
-    public var mayBeStale: Bool { if case .notANode = self { true } else { false } }
+    public var mayBeStale: Bool {
+        switch self {
+        case .notANode, .endedAtOnce: true
+        default: false
+        }
+    }
 
     /// One clause for a person.
     public var description: Message {
         switch self {
         case .notConnected(let words): "no connection by Bluetooth could be made (\(words))"
+        case .endedAtOnce: "no connection by Bluetooth could be made (it ended at once)"
         case .lost: "the connection by Bluetooth was lost"
         case .inUse: "another program on this computer is using it by Bluetooth"
         case .notANode: "it is no Mau device that this version knows"
