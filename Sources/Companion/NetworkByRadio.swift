@@ -38,13 +38,13 @@ extension Network {
     var claimable: [Fingerprint] { claimableByAnnouncement + (radio?.heard.filter(\.canBeClaimed).compactMap(\.fingerprint) ?? []) }
 
     /// Tries whoever may be the device, one after another, until one is not another one: who only advertises what a device advertises keeps
-    /// nobody from it. Returns why the last one was not it; nil: nobody was heard.
-    private func tryAll(_ fingerprint: Fingerprint, _ attempt: (PeerAddress) throws(CommandError) -> Unreachable?) throws(CommandError) -> Unreachable? {
+    /// nobody from it.
+    private func tryAll<Value>(_ fingerprint: Fingerprint, _ attempt: (PeerAddress) throws(CommandError) -> Result<Value, Unreachable>) throws(CommandError) -> Result<Value, Unreachable> {
         let radio = try madeRadio()
-        var others: [PeerAddress] = [], last: Unreachable? = Unreachable(reason: noAddress, isAway: true)
+        var others: [PeerAddress] = [], last = Result<Value, Unreachable>.failure(Unreachable(reason: noAddress, isAway: true))
         while others.count < Network.mostCandidates, let address = try radio.find(fingerprint, except: others).first {
             last = try attempt(address)
-            guard let last, last.isAnother else { return last }
+            guard case .failure(let problem) = last, problem.isAnother else { return last }
             radio.leave(address)
             others.append(address)
         }
@@ -62,17 +62,9 @@ extension Network {
     }
 
     func connectByRadio(_ fingerprint: Fingerprint) throws(CommandError) -> Result<PeerConnection, Unreachable> {
-        var made: PeerConnection?
-        let problem = try tryAll(fingerprint) { (address) throws(CommandError) in
-            switch try connectByRadio(fingerprint, at: address) {
-            case .success(let connection):
-                made = connection
-                return nil
-            case .failure(let problem): return Unreachable(reason: "\(address.words): \(problem.reason)", isAnother: problem.isAnother)
-            }
+        try tryAll(fingerprint) { (address) throws(CommandError) in
+            try connectByRadio(fingerprint, at: address).mapError { Unreachable(reason: "\(address.words): \($0.reason)", isAnother: $0.isAnother) }
         }
-        if let made { return .success(made) }
-        return .failure(problem ?? Unreachable(reason: noAddress))
     }
 
     func connectByRadio(_ fingerprint: Fingerprint, at address: PeerAddress) throws(CommandError) -> Result<PeerConnection, Unreachable> {
@@ -85,17 +77,18 @@ extension Network {
     }
 
     func visitByRadio(_ fingerprint: Fingerprint) throws(CommandError) -> Visit {
-        var visit = Visit()
-        let problem = try tryAll(fingerprint) { (address) throws(CommandError) in
-            visit = Visit()
-            if let problem = try linkProblem(fingerprint, at: address) { return problem }
-            visit = try self.visit(fingerprint, at: [address])
-            guard let problem = visit.problem else { return nil }
-            return Unreachable(reason: refusal(at: address) ?? problem, isAnother: problem.text == Message(TLSError.wrongPeer.description).text)
+        let result: Result<Visit, Unreachable> = try tryAll(fingerprint) { (address) throws(CommandError) in
+            if let problem = try linkProblem(fingerprint, at: address) { return .failure(problem) }
+            var visit = try self.visit(fingerprint, at: [address])
+            let wrongPeer = Message(TLSError.wrongPeer.description)
+            if visit.problem?.text == wrongPeer.text { return .failure(Unreachable(reason: wrongPeer, isAnother: true)) }
+            if visit.problem != nil, let refusal = refusal(at: address) { visit.problem = refusal }
+            return .success(visit)
         }
-        visit.problem = problem?.reason
-        visit.isAway = problem?.isAway ?? false
-        return visit
+        switch result {
+        case .success(let visit): return visit
+        case .failure(let problem): return Visit(isAway: problem.isAway, problem: problem.reason)
+        }
     }
 
     /// Why a device that was reached wants no stream, as it says itself; nil: it does not say so.

@@ -83,3 +83,13 @@ def becomes(node, state, patience=30):
 
 def path(node, name="device.json.pgp"):
     return f"/p2p/{node.fingerprint}/{name}"
+
+
+@pytest.fixture
+def advertising(make_daemon, start):
+    """(daemon, node), once the node advertises."""
+    def begin(version="5.82", **options):
+        daemon, node = make_daemon(version), start(**options)
+        becomes(node, "advertising")
+        return daemon, node
+    return begin

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bluez import Central, Refused
-from bus import about, becomes, bus, lines, make_daemon, path, start  # noqa: F401
+from bus import about, advertising, bus, lines, make_daemon, path, start  # noqa: F401
 from commands import Controller
 from gatt import BEGIN, Closed, Stream
 from harness import wait_until
@@ -15,10 +15,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("dbus-daemon"), reason="needs d
 
 
 @pytest.mark.parametrize("mtu", [23, 185, 247, 517])
-def test_files_by_gatt(make_daemon, start, mtu):
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+def test_files_by_gatt(advertising, mtu):
+    daemon, node = advertising()
     stream = Stream(Central(daemon, 1, mtu).subscribe()).open()
     assert stream.get(path(node)) == (200, node.fetch("device.json.pgp"))
     assert stream.get(path(node, "nothing"))[0] == 404
@@ -27,12 +25,10 @@ def test_files_by_gatt(make_daemon, start, mtu):
     wait_until(lambda: about(node)["clients"] == 0, "the client's end")
 
 
-def test_a_command_by_gatt_takes_less_than_150_ms(make_daemon, start, gnupg):
+def test_a_command_by_gatt_takes_less_than_150_ms(advertising, gnupg):
     """From its first fragment to the last of the answer, gpg included, with descriptors for the air. The quickest of five counts: what else this machine does adds to the others.
     With the real bluetoothd and kernel: Tests/Bluetooth/test_command.py."""
-    daemon = make_daemon()
-    node = start(actuators=[{"name": "led", "title": "LED", "type": "switch", "source": {"type": "simulator"}}])
-    becomes(node, "advertising")
+    daemon, node = advertising(actuators=[{"name": "led", "title": "LED", "type": "switch", "source": {"type": "simulator"}}])
     friend = Controller(node, gnupg)
     gnupg.import_key(node.public_key())
     wait_until(lambda: node.status()["friends"] == 1, "the friend")
@@ -48,10 +44,8 @@ def test_a_command_by_gatt_takes_less_than_150_ms(make_daemon, start, gnupg):
     assert min(took) < 150
 
 
-def test_two_clients_at_once_and_one_that_leaves(make_daemon, start):
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+def test_two_clients_at_once_and_one_that_leaves(advertising):
+    daemon, node = advertising()
     one, two = (Stream(Central(daemon, number).subscribe()).open() for number in (1, 2))
     one.send(b"GET /p2p")
     assert two.get(path(node))[0] == 200
@@ -62,11 +56,9 @@ def test_two_clients_at_once_and_one_that_leaves(make_daemon, start):
     assert about(node)["disputed"] == 0
 
 
-def test_writes_that_come_as_messages(make_daemon, start):
+def test_writes_that_come_as_messages(advertising):
     """Of a client that BlueZ could get no descriptor for."""
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+    daemon, node = advertising()
     central = Central(daemon, 1).subscribe()
     central.write = central.write_value
     assert Stream(central).open().get(path(node))[0] == 200
@@ -77,11 +69,9 @@ def test_writes_that_come_as_messages(make_daemon, start):
         stranger.write(b"abc")
 
 
-def test_shared_descriptors_serve_one_stream_at_a_time(make_daemon, start):
+def test_shared_descriptors_serve_one_stream_at_a_time(advertising):
     """BlueZ 5.66: the second central's subscription is not told to the node, and both write to the same descriptor."""
-    daemon = make_daemon("5.66")
-    node = start()
-    becomes(node, "advertising")
+    daemon, node = advertising("5.66")
     first = Stream(Central(daemon, 1).subscribe()).open()
     assert first.get(path(node))[0] == 200
     second = Stream(Central(daemon, 2).subscribe())
@@ -100,10 +90,8 @@ def test_shared_descriptors_serve_one_stream_at_a_time(make_daemon, start):
     assert about(node)["disputed"] == 1
 
 
-def test_a_new_stream_of_the_same_client(make_daemon, start):
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+def test_a_new_stream_of_the_same_client(advertising):
+    daemon, node = advertising()
     central = Central(daemon, 1).subscribe()
     Stream(central).open().send(b"GET /half")
     assert Stream(central).open().get(path(node))[0] == 200
@@ -112,10 +100,8 @@ def test_a_new_stream_of_the_same_client(make_daemon, start):
     assert Stream(central.subscribe()).open().get(path(node))[0] == 200
 
 
-def test_the_seventeenth_client(make_daemon, start):
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+def test_the_seventeenth_client(advertising):
+    daemon, node = advertising()
     streams = [Stream(Central(daemon, number).subscribe()).open() for number in range(16)]
     late = Stream(Central(daemon, 16).subscribe())
     with pytest.raises(Closed) as told:
@@ -132,20 +118,16 @@ def test_the_seventeenth_client(make_daemon, start):
     assert Stream(late.central).open().get(path(node))[0] == 200
 
 
-def test_clients_without_a_stream_make_room(make_daemon, start):
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+def test_clients_without_a_stream_make_room(advertising):
+    daemon, node = advertising()
     idle = [Central(daemon, number).subscribe() for number in range(16)]
     assert Stream(Central(daemon, 16).subscribe()).open().get(path(node))[0] == 200
     assert about(node)["evicted"] == 1 and about(node)["clients"] == 16
     assert idle[0].receive() is None
 
 
-def test_garbage(make_daemon, start):
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+def test_garbage(advertising):
+    daemon, node = advertising()
     good = Stream(Central(daemon, 1).subscribe()).open()
     bad = Central(daemon, 2).subscribe()
     for octets in (b"\x01", b"\xff" * 3, bytes(100), bytes(244), b"\x06\0\0", b"\x01\0\0" + bytes([9, 0, 0, 1, 2, 3, 4]), bytes(600)):
@@ -164,10 +146,8 @@ def test_garbage(make_daemon, start):
     assert good.get(path(node))[0] == 200
 
 
-def test_a_client_that_never_reads_and_one_that_floods(make_daemon, start):
-    daemon = make_daemon()
-    node = start()
-    becomes(node, "advertising")
+def test_a_client_that_never_reads_and_one_that_floods(advertising):
+    daemon, node = advertising()
     good = Stream(Central(daemon, 1).subscribe()).open()
     deaf = Stream(Central(daemon, 2).subscribe()).open()
     before = node.status()["memory"]["privateDirtyKiB"]
