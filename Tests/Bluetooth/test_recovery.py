@@ -94,6 +94,7 @@ async def test_the_adapter_goes_and_comes(world, node, happens):
     steps = happens(world)
     state = await anext(steps)
     await assert_serves_the_rest(world)
+    await assert_silent(world)
     await said(node, state, before)
     await world.radio.clear()
     async for _ in steps:
