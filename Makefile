@@ -40,6 +40,19 @@ mau: packages-build $(MBEDTLS) ## Build out/mau, the companion for a PC (regular
 	@strip --strip-all --remove-section=.comment -o out/mau "$$(MAUD_COMPANION=1 $(SWIFT) build -c release --show-bin-path)/mau"
 	@echo "out/mau: $$(stat -c %s out/mau) octets"
 
+deb: packages-build packages-deb ## Build a Debian package of maud for BOARD, of a PC mau's too (the same octets each time)
+	@$(MAKE) --no-print-directory firmware
+	@SOURCE_DATE_EPOCH=$(BUILD_TIME) scripts/make-deb.sh maud $(BOARD) "$(DEBIAN_ARCHITECTURE)" out/$(BOARD)/maud
+ifeq ($(DEBIAN_ARCHITECTURE),)
+	@$(MAKE) --no-print-directory mau
+	@SOURCE_DATE_EPOCH=$(BUILD_TIME) scripts/make-deb.sh mau "" out/mau
+endif
+
+deploy: ## Install maud on a board by ssh, wait until it is healthy, else take the former one back (BOARD=... HOST=user@host)
+	@[ -n "$(HOST)" ] || { echo "make deploy: HOST=user@host is missing" >&2; exit 64; }
+	@$(MAKE) --no-print-directory deb
+	@scripts/deploy.sh "$(HOST)" out/$(BOARD)/maud_*.deb
+
 run: packages-build packages-run ## Start a node on this machine and say what to try next
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 	@scripts/run.sh
@@ -128,4 +141,4 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	@touch $@
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end fuzz boards size bench clean help
