@@ -94,6 +94,9 @@ else
 	echo "$(WAITING):"; wait $$waiting || status=1; cat .build/waiting-tests.log; exit $$status
 endif
 
+test-package: packages-deb packages-board .venv/.complete ## Test the packages of what was built, on a Debian 13 with systemd in namespaces (root; TESTS="-k word" picks)
+	$(PYTEST) -q Tests/Package $(TESTS)
+
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
 
@@ -141,4 +144,4 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	@touch $@
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-package fuzz boards size bench clean help

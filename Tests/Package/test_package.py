@@ -100,7 +100,7 @@ def test_the_companion(tmp_path):
     for below in help["subcommands"]: check(below, [below["commandName"]])
     completion = inside(deb, "/usr/share/bash-completion/completions/mau").decode()
     script = tmp_path / "completion"
-    script.write_text(completion + '\nCOMP_WORDS=(mau hand) COMP_CWORD=1 COMP_LINE="mau hand" COMP_POINT=8\n_mau\necho "${COMPREPLY[@]}"\n')
+    script.write_text(completion + '\nCOMP_WORDS=(mau hand) COMP_CWORD=1 COMP_LINE="mau hand" COMP_POINT=8\n_mau mau hand mau\necho "${COMPREPLY[@]}"\n')
     assert subprocess.run(["bash", script], capture_output=True, text=True).stdout.split() == ["hand-over"]
 
 
