@@ -57,13 +57,15 @@ run: packages-build packages-run ## Start a node on this machine and say what to
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 	@scripts/run.sh
 
-test: packages-build packages-boards packages-tests ## Run every test: vocabulary, both builds, all boards, end to end
+test: packages-build packages-boards packages-deb packages-tests ## Run every test: vocabulary, both builds, all boards, end to end
 	@$(MAKE) --no-print-directory test-vocabulary
 	@$(MAKE) --no-print-directory check-embedded
 	@$(MAKE) --no-print-directory test-units
 	@$(MAKE) --no-print-directory mau
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-2
+	@# What is in the packages; `make test-package` also boots systems and installs them there.
+	$(PYTEST) -q Tests/Package/test_package.py -k "contents or versions or manual_page or says_what"
 	@$(MAKE) --no-print-directory test-end-to-end
 
 test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offline

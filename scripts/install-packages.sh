@@ -10,7 +10,7 @@ build=(gcc libc6-dev binutils libncurses6 libxml2 gpg gpg-agent libgpgme-dev lib
 run=(curl jq)
 boards=(binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf debian-archive-keyring dpkg-dev)
 tests=(g++ openssl python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user" avahi-daemon avahi-utils dbus-daemon dbus-bin iproute2)
-deb=(dpkg-dev xz-utils python3 binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf)
+deb=(dpkg-dev xz-utils python3 groff-base binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf)
 board=(mmdebstrap debian-archive-keyring util-linux iproute2 openssh-client python3 python3-venv)
 bench=(openssl python3 curl strace procps nginx-light wrk)
 

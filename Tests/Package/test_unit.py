@@ -168,7 +168,7 @@ def test_a_crash_leaves_a_line_and_is_over_soon(lit):
     restarts = int(lit.run("systemctl", "show", "-P", "NRestarts", "maud").stdout)
     process = lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout.strip()
     lit.run("kill", "-SEGV", process)
-    wait_until(lambda: int(lit.run("systemctl", "show", "-P", "NRestarts", "maud").stdout) > restarts, "the restart")
+    wait_until(lambda: int(lit.run("systemctl", "show", "-P", "NRestarts", "maud").stdout) > restarts, f"the restart of {process} in\n{lit.journal()}")
     wait_until(lambda: lit.run("systemctl", "is-active", "maud", check=False).stdout.strip() == "active", "the node")
     assert "event=crashed signal=11" in lit.journal()
 
