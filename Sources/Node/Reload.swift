@@ -40,7 +40,10 @@ final class Reload {
     }
 
     /// The node ends: what was begun is not finished.
-    func cancel() { node.loop.cancel(timer) }
+    func cancel() {
+        isWantedAgain = false
+        node.loop.cancel(timer)
+    }
 
     /// Begins. While it is under way, it will begin again afterwards.
     func begin() {
