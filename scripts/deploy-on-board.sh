@@ -4,7 +4,7 @@
 set -eu
 package=$1
 kept=/var/lib/maud-deploy # current.deb: what was deployed last and became healthy
-patience=${PATIENCE:-90} proof=${PROOF:-10} # seconds: until it must be healthy, and how long it must stay so
+patience=$PATIENCE proof=$PROOF # seconds: until it must be healthy, and how long it must stay so
 say() { echo "deploy: $*"; }
 
 install() {

@@ -1,5 +1,6 @@
 #!/bin/bash
 # deploy.sh USER@HOST PACKAGE.deb: installs it there over ssh, by deploy-on-board.sh. USER is root or may use sudo. SSH=... instead of "ssh".
+# PATIENCE=seconds until the node must be healthy (90), PROOF=seconds that it must stay so (10).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 host=$1 package=$2
@@ -15,4 +16,4 @@ trap '"${ssh[@]}" "$host" rm -rf "$directory"' EXIT
 tar -C "$(dirname "$package")" -c "${package##*/}" -C "$PWD/scripts" deploy-on-board.sh | "${ssh[@]}" "$host" tar -C "$directory" -x --no-same-owner
 # A terminal, when there is one here: sudo may want a password.
 terminal=(); [ ! -t 0 ] || terminal=(-t)
-"${ssh[@]}" "${terminal[@]}" "$host" "if [ \$(id -u) = 0 ]; then as=; else as=sudo; fi; \$as sh $directory/deploy-on-board.sh $directory/${package##*/}"
+"${ssh[@]}" "${terminal[@]}" "$host" "if [ \$(id -u) = 0 ]; then as=; else as=sudo; fi; \$as env PATIENCE=${PATIENCE:-90} PROOF=${PROOF:-10} sh $directory/deploy-on-board.sh $directory/${package##*/}"

@@ -31,7 +31,7 @@ def deploy(make_system, tmp_path):
 
     def run(package):
         return subprocess.run([ROOT / "scripts/deploy.sh", "pi@greenhouse", package], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "SSH": f"ssh -F {config}"})
+                              env={**os.environ, "SSH": f"ssh -F {config}", "PATIENCE": "20", "PROOF": "3"})
     run.board = board
     return run
 
