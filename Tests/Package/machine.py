@@ -11,18 +11,24 @@ ROOT = HERE.parent.parent
 CACHE = ROOT / ".build" / "package"
 PACKAGES = ["systemd", "systemd-sysv", "udev", "dbus", "gpg", "gpg-agent", "libgpgme11t64", "acl", "openssh-server", "systemd-dev", "lintian", "man-db", "groff-base", "iproute2",
             "curl", "sudo", "bash-completion"]
-MIRROR = os.environ.get("MIRROR", "http://deb.debian.org/debian")
+
+
+def mirror():
+    """The one that this machine's apt uses, or $MIRROR; nothing: mmdebstrap's own."""
+    sites = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", "Origin: Debian", "Label: Debian"], capture_output=True, text=True)
+    found = os.environ.get("MIRROR") or sites.stdout.partition("\n")[0]
+    return [found] if found else []
 
 
 def base():
     """The directory with the system as Debian's packages make it; made once."""
-    name = hashlib.sha256(" ".join([MIRROR, *PACKAGES]).encode()).hexdigest()[:12]
+    name = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
     directory = CACHE / f"trixie-{name}"
     if not (directory / ".complete").exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
         tar = CACHE / "trixie.tar"
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "--include=" + ",".join(PACKAGES), "trixie", tar, MIRROR], check=True)
+        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "--include=" + ",".join(PACKAGES), "trixie", tar, *mirror()], check=True)
         directory.mkdir()
         subprocess.run(["tar", "-C", directory, "-x", "-f", tar, "--numeric-owner", "--xattrs"], check=True)
         tar.unlink()
