@@ -67,6 +67,9 @@ test: packages-build packages-boards packages-deb packages-tests ## Run every te
 	@# What is in the packages; `make test-package` also boots systems and installs them there.
 	$(PYTEST) -q Tests/Package/test_package.py -k "contents or versions or manual_page or says_what"
 	@$(MAKE) --no-print-directory test-end-to-end
+	@if [ "$$(uname -m)" = x86_64 ] && scripts/install-packages.sh bluetooth && command -v qemu-system-x86_64 > /dev/null; then \
+	  $(MAKE) --no-print-directory test-bluetooth; else \
+	  printf '\n######## SKIPPED: Bluetooth was NOT tested, there is no qemu-system-x86_64 here (docs/building.md, Tests without a radio) ########\n\n' >&2; fi
 
 test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offline
 	$(PYTEST) -q Tests/Vocabulary
@@ -99,6 +102,14 @@ endif
 test-package: packages-deb packages-board .venv/.complete ## Test the packages of what was built, on a Debian 13 with systemd in namespaces (root; TESTS="-k word" picks)
 	$(PYTEST) -q Tests/Package $(TESTS)
 
+# The stock kernel and the initial RAM disks of the guests, from Debian packages.
+GUESTS := $(addprefix .build/bluetooth/,trixie.cpio bookworm.cpio)
+
+test-bluetooth: packages-build packages-bluetooth .venv/.bluetooth $(GUESTS) ## Test Bluetooth with the real bluetoothd and kernel in QEMU, without a radio (TESTS="-k word" picks)
+	@$(MAKE) --no-print-directory check-embedded
+	@$(MAKE) --no-print-directory mau
+	$(PYTEST) -q Tests/Bluetooth $(TESTS)
+
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
 
@@ -113,7 +124,7 @@ else
 	@scripts/size.py out/$(BOARD)/maud $(BUILD)/maud.map $(if $(filter aarch64%,$(MACHINE)),$(SIZE_LIMIT),0)
 endif
 
-bench: packages-build packages-bench packages-boards .venv/.complete ## Measure; prints JSON lines (MEASURE="idle start ..." picks)
+bench: packages-build packages-bench packages-boards .venv/.complete $(if $(filter bluetooth,$(MEASURE)),packages-bluetooth .venv/.bluetooth $(GUESTS)) ## Measure; prints JSON lines (MEASURE="idle start ..." picks)
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host >&2
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w >&2
 	@.venv/bin/python Tests/Bench/bench.py $(MEASURE)
@@ -145,5 +156,18 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# Bumble, and what it needs.
+.venv/.bluetooth: Tests/Bluetooth/requirements.txt .venv/.complete
+	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.build/bluetooth/kernel/.complete: scripts/make-guest.sh scripts/private-apt.sh | packages-bluetooth
+	@mkdir -p .build/bluetooth
+	scripts/make-guest.sh kernel .build/bluetooth/kernel
+	@touch $@
+
+.build/bluetooth/%.cpio: .build/bluetooth/kernel/.complete $(wildcard Tests/Bluetooth/guest/[ci]*)
+	scripts/make-guest.sh $* .build/bluetooth/$* .build/bluetooth/kernel
+
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-package fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package fuzz boards size bench clean help

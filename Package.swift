@@ -20,13 +20,13 @@ let c: [CSetting] = [small, .define("MAUD_FAULTS", .when(configuration: .debug))
 let libraries: [LinkerSetting] = [":libsodium.a", ":libjansson.a", ":libnghttp2.a", "gpgme", "gpg-error", "systemd", "m"].map { .linkedLibrary($0) }
 
 /// A library target with its tests beside it; imports point down only (see docs/architecture.md).
-func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, link: [LinkerSetting] = []) -> [Target] {
+func layer(_ name: String, _ dependencies: [Target.Dependency], tests: Bool = true, testsAlso: [Target.Dependency] = [], link: [LinkerSetting] = []) -> [Target] {
     let library = Target.target(name: name, dependencies: dependencies, swiftSettings: swift, linkerSettings: link)
-    let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies, swiftSettings: [.swiftLanguageMode(.v6)])
+    let testing = Target.testTarget(name: name + "Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies + testsAlso, swiftSettings: [.swiftLanguageMode(.v6)])
     return tests ? [library, testing] : [library]
 }
 
-let companion: [Target.Dependency] = ["Node", "Discovery", "Syncer", "Peer", "HTTP", "Streams", "TLS", "Account", "GnuPG", "Readings", "Vocabulary", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"]
+let companion: [Target.Dependency] = ["Central", "Bluetooth", "Node", "Discovery", "Syncer", "Peer", "HTTP", "Streams", "TLS", "Account", "GnuPG", "Readings", "Vocabulary", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"]
 
 let package = Package(
     name: "maud",
@@ -43,7 +43,10 @@ let package = Package(
             .unsafeFlags(["-Os"], .when(configuration: .release)), .headerSearchPath("include"),
         ]),
         .target(name: "CMbedTLS", dependencies: ["MbedTLS", "MbedTLSCiphers", "CLinux", "CSodium"], cSettings: [small]), // TLS as functions that Swift can import
-        .target(name: "CAvahi", cSettings: [small]), // the Avahi daemon over sd-bus
+        .target(name: "CBus", cSettings: [small]), // the system's message bus by sd-bus
+        .target(name: "CAvahi", dependencies: ["CBus"], cSettings: [small]), // the Avahi daemon over it
+        .target(name: "CBlueZ", dependencies: ["CBus"], cSettings: [small]), // and bluetoothd
+        .target(name: "CCentral", dependencies: ["CBus"]), // bluetoothd as a client of nodes sees it, for a PC
         .systemLibrary(name: "CSodium"),
         .systemLibrary(name: "CNghttp2"),
         .systemLibrary(name: "CGPGME"),
@@ -56,26 +59,29 @@ let package = Package(
     ]
     + layer("System", ["CLinux", "CSodium"], link: libraries)
     + layer("EventLoop", ["System", "CLinux"])
+    + layer("MessageBus", ["CBus", "EventLoop", "System"])
     + layer("OpenPGP", ["System"])
     + layer("JSON", ["System", "CJansson", "CLinux"])
     + layer("Board", ["OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
     + layer("Vocabulary", ["Board", "JSON", "OpenPGP", "System", "CVocabulary"])
     + layer("Content", ["OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("GnuPG", ["CGPGME", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Account", ["GnuPG", "TLS", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
+    + layer("Account", ["GnuPG", "TLS", "CMbedTLS", "OpenPGP", "Content", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Readings", ["Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Commands", ["Readings", "Vocabulary", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux", "CSodium"])
     + layer("Streams", ["OpenPGP", "EventLoop", "System", "CLinux"], tests: false)
     + layer("TLS", ["Streams", "CMbedTLS", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Bluetooth", ["CBlueZ", "MessageBus", "Board", "Streams", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("HTTP", ["System"])
     + layer("Peer", ["HTTP", "TLS", "Streams", "Content", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Discovery", ["CAvahi", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Discovery", ["CAvahi", "MessageBus", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
-    + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"])
-    + layer("Node", ["Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"], testsAlso: ["Bluetooth"])
+    + layer("Node", ["Bluetooth", "Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
     // For a PC only, so regular Swift without the firmware's restrictions: everything of `mau` but its command line.
     + [
+        .target(name: "Central", dependencies: ["CCentral", "MessageBus", "Bluetooth", "Streams", "OpenPGP", "EventLoop", "System", "CLinux"], swiftSettings: [.swiftLanguageMode(.v6)]),
         .target(name: "Companion", dependencies: companion, swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(name: "CompanionTests", dependencies: ["Companion", "TestSupport", "Commands"] + companion, swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
@@ -100,6 +106,7 @@ if Context.environment["MAUD_FUZZ"] != nil {
         fuzz("ResponseFuzz", ["Peer", "HTTP", "Content", "System"]),
         fuzz("MessageFuzz", ["OpenPGP"]),
         fuzz("BoardFileFuzz", ["Board", "JSON", "OpenPGP", "Vocabulary"]),
+        fuzz("FragmentFuzz", ["Bluetooth", "Streams", "EventLoop", "System"]),
         fuzz("TLSFuzz", ["TLS", "Streams", "OpenPGP", "EventLoop", "System"]),
         fuzz("CommandFuzz", ["Commands", "OpenPGP"]),
         fuzz("StateFuzz", ["Commands", "Content", "Syncer", "OpenPGP", "System"]),

@@ -35,8 +35,8 @@ member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$log.status"; }
 report() {
   say "$(dpkg-query --show --showformat '${Version}' maud) is installed, and healthy"
   echo "fingerprint $(member fingerprint)"
-  # Versions that can be claimed show how, as long as there is no owner.
-  if maud --help | grep -q '^  claim-code '; then maudctl claim-code 2> /dev/null || true; fi
+  # It has none when it has an owner; nor had versions that could not be claimed.
+  if uri=$(maudctl claim-code 2> /dev/null); then echo "claim-code $uri"; fi
 }
 
 log=$(mktemp)

@@ -40,6 +40,12 @@ sys.stdout.buffer.write(b"\x20" + frame(4, 0, 0, b"") + frame(1, 5, 1, head(base
 def literal(name, value): return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
 def put(stream, length): return frame(1, 4, stream, b"\x87\x04\x34/p2p/0123456789abcdef0123456789abcdef01234567/c1.pgp" + b"\x41\x01x" + literal(b":method", b"PUT") + literal(b"content-length", length))
 open(sys.argv[1], "wb").write(b"\x20" + frame(4, 0, 0, b"") + put(1, b"5") + frame(0, 0, 1, b"bc") + put(3, b"2") + frame(0, 1, 3, b"ab") + frame(0, 1, 1, b"def") + put(5, b"9") + frame(3, 0, 5, bytes(4)))' "$seeds/put" > "$seeds/requests" ;;
+    FragmentFuzz)
+      # A client opens, asks, and takes an answer of 5,000 octets; a node answers with a gap. Acknowledgements count from 0.
+      python3 -c 'import sys
+def fragment(text): octets = bytes.fromhex(text); return bytes([len(octets)]) + octets
+out = fragment("F1 FE 00 01 EF 01 78 56 34 12") + fragment("F8 FE 00 47 45 54") + b"\xFE" + fragment("F8 FF 07 47") + fragment("F0 00 08") + b"\xFF" + fragment("F3 00 08")
+open(sys.argv[1], "wb").write(out + fragment("02 00 0E") + b"\xFD\xFA" + fragment("FA 00 10") + fragment("F4 00 08 00"))' "$seeds/stream" ;;
     NameFuzz) printf 'r-a-000000000001.json.pgp' > "$seeds/batch"; printf -- '-12.5e3' > "$seeds/decimal" ;;
     TLSFuzz)
       for file in Tests/Fixtures/certs/*.der; do { printf '\0'; cat "$file"; } > "$seeds/${file##*/}"; done

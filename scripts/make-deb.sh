@@ -43,11 +43,12 @@ maud() {
   put 0755 "$binary" usr/bin/maud
   put 0755 package/maud/maudctl usr/bin/maudctl
   local file
-  for file in grant first-start make-passphrase reload; do put 0755 "package/maud/$file" "usr/libexec/maud/$file"; done
-  for file in maud.service maud-setup.service run-maud.mount; do put 0644 "package/maud/$file" "usr/lib/systemd/system/$file"; done
+  for file in grant first-start make-passphrase reload show-claim; do put 0755 "package/maud/$file" "usr/libexec/maud/$file"; done
+  for file in maud.service maud-setup.service maud-claim.path maud-claim.service run-maud.mount; do put 0644 "package/maud/$file" "usr/lib/systemd/system/$file"; done
   put 0755 package/maud/maud-generator usr/lib/systemd/system-generators/maud-generator
   put 0644 package/maud/maud.sysusers usr/lib/sysusers.d/maud.conf
   put 0644 package/maud/99-maud.rules usr/lib/udev/rules.d/99-maud.rules
+  put 0644 package/maud/maud-bluetooth.conf usr/share/dbus-1/system.d/maud.conf
   put 0644 package/maud/maud.default etc/default/maud
   sed '/^ *"\$schema":/d' "boards/$board/board.json" > "$work/board.json"
   put 0644 "$work/board.json" etc/maud/board.json

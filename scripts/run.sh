@@ -30,12 +30,14 @@ while read -r -u "$output" line; do case $line in 'ready '*) ready=$line; break 
 fingerprint=$(sed -E 's/.*fingerprint=([0-9a-f]+).*/\1/' <<< "$ready")
 port=$(sed -E 's/.* http=[^ ]*:([0-9]+).*/\1/' <<< "$ready")
 address=http://localhost:$port/p2p/$fingerprint
+# As long as there is no owner.
+claim=$("$maud" claim-code --root "$here/root" 2> /dev/null | sed 's/^/\n  to claim it  /') || :
 
 cat <<TEXT
 
 This machine is a Mau node now.
   fingerprint  $fingerprint
-  address      $address
+  address      $address$claim
 
 Try in another terminal, from this directory:
 

@@ -27,6 +27,7 @@ public struct Board: Sendable {
     public var syncRate = Bounds.syncRate
     /// Seconds that a command's startTime may be from the device's time.
     public var commandWindow = Bounds.commandWindow
+    public var bluetooth = BluetoothSettings()
 }
 
 /// One thing that can be switched or set.

@@ -36,7 +36,7 @@ extension Board {
     /// and numbers without more decimals than are published. Unknown keys are refused at every level.
     public init(json octets: [UInt8]) throws(JSONError) {
         let top = try JSONDocument(octets, limit: Bounds.boardFileSize).top.object()
-        try top.allow(["$schema", "name", "description", "model", "sensors", "actuators", "quota", "versions", "sync", "commandWindow"])
+        try top.allow(["$schema", "name", "description", "model", "sensors", "actuators", "quota", "versions", "sync", "commandWindow", "bluetooth"])
         _ = try top["$schema"]?.text(0...255, controls: true)
         name = try top.text("name", 1...64)
         description = try top.optionalText("description", 1...500)
@@ -55,6 +55,7 @@ extension Board {
             syncOctets = try sync.integer("bytes", 0...1_099_511_627_776, unit: "bytes", default: syncOctets)
             syncRate = Int(try sync.integer("bytesPerSecond", 4096...1_073_741_824, unit: "bytes", default: Int64(syncRate)))
         }
+        if let object = try top["bluetooth"]?.object() { bluetooth = try BluetoothSettings(object) }
         commandWindow = Int(try top.integer("commandWindow", 1...3600, unit: "seconds", default: Int64(Bounds.commandWindow)))
         sensors = []
         actuators = []

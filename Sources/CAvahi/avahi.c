@@ -1,17 +1,16 @@
 #define _GNU_SOURCE 1
 #include "CAvahi.h"
+#include "bus.h"
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-bus.h>
-#include <time.h>
 
 /* Avahi's D-Bus interface (org.freedesktop.Avahi.*.xml of avahi-daemon) and the numbers of avahi-common/defs.h. sd-bus is in libsystemd,
  * which is loaded anyway; libavahi-client would bring libdbus along. */
 #define AVAHI "org.freedesktop.Avahi"
 static const char service_type[] = "_mau._tcp";
+static const char claim_text[] = "claim=1";
 enum { UNSPECIFIED = -1 };
 enum { SERVER_RUNNING = 2 };
 enum { GROUP_ESTABLISHED = 2, GROUP_COLLISION = 3, GROUP_FAILURE = 4 };
@@ -23,7 +22,7 @@ struct maud_avahi {
   char *group, *browser;     /* object paths */
   char *name;                /* what is being announced */
   uint16_t port;
-  bool is_up;
+  bool is_claimable, is_up;
 };
 
 static void tell(maud_avahi *a, enum maud_avahi_kind kind, const char *error) {
@@ -33,23 +32,14 @@ static void tell(maud_avahi *a, enum maud_avahi_kind kind, const char *error) {
 static void forget(char **path) { free(*path); *path = NULL; }
 static bool is_at(sd_bus_message *m, const char *path) { const char *p = sd_bus_message_get_path(m); return path && p && strcmp(p, path) == 0; }
 
-/* A call that does not start the daemon: whoever stopped it had a reason. No signature: no arguments. */
 static int call(maud_avahi *a, const char *path, const char *interface, const char *member, sd_bus_message **m) {
-  int r = sd_bus_message_new_method_call(a->bus, m, AVAHI, path, interface, member);
-  if (r >= 0) r = sd_bus_message_set_auto_start(*m, 0);
-  return r;
+  return maud_bus_call(a->bus, AVAHI, path, interface, member, m);
 }
-static int send_call(maud_avahi *a, int r, sd_bus_message *m, sd_bus_message_handler_t answer) {
-  if (r >= 0) r = sd_bus_call_async(a->bus, NULL, m, answer, a, 0);
-  sd_bus_message_unref(m);
-  return r;
-}
+static int send_call(maud_avahi *a, int r, sd_bus_message *m, sd_bus_message_handler_t answer) { return maud_bus_send(a->bus, r, m, NULL, answer, a); }
 static void call_without_answer(maud_avahi *a, const char *path, const char *interface, const char *member) {
   sd_bus_message *m = NULL;
   int r = call(a, path, interface, member, &m);
-  if (r >= 0) r = sd_bus_message_set_expect_reply(m, 0);
-  if (r >= 0) sd_bus_send(a->bus, m, NULL);
-  sd_bus_message_unref(m);
+  maud_bus_send_without_answer(a->bus, r, m);
 }
 
 /* ---- The daemon ---- */
@@ -118,6 +108,7 @@ static int append_service(sd_bus_message *m, const maud_avahi *a) {
   /* The Go implementation sees no service without a TXT record. */
   static const char text[] = "txtvers=1";
   if (r >= 0) r = sd_bus_message_append_array(m, 'y', text, sizeof text - 1);
+  if (r >= 0 && a->is_claimable) r = sd_bus_message_append_array(m, 'y', claim_text, sizeof claim_text - 1);
   return r >= 0 ? sd_bus_message_close_container(m) : r;
 }
 static int take_group(sd_bus_message *m, void *owner, sd_bus_error *error) {
@@ -141,10 +132,11 @@ void maud_avahi_withdraw(maud_avahi *a) {
   forget(&a->group);
   forget(&a->name);
 }
-int maud_avahi_announce(maud_avahi *a, const char *name, uint16_t port) {
+int maud_avahi_announce(maud_avahi *a, const char *name, uint16_t port, bool is_claimable) {
   maud_avahi_withdraw(a);
   a->name = strdup(name);
   a->port = port;
+  a->is_claimable = is_claimable;
   if (!a->name) return -ENOMEM;
   sd_bus_message *m = NULL;
   return send_call(a, call(a, "/", AVAHI ".Server", "EntryGroupNew", &m), m, take_group);
@@ -190,6 +182,13 @@ static int take_resolution(sd_bus_message *m, void *owner, sd_bus_error *error) 
   struct maud_avahi_event event = { .kind = MAUD_AVAHI_RESOLVED };
   if (sd_bus_message_is_method_error(m, NULL)) return 0; /* gone again, or it does not answer: it may come back */
   if (sd_bus_message_read(m, "iissssisq", &interface, &protocol, &event.name, &type, &domain, &host, &address_protocol, &event.address, &event.port) < 0) return 0;
+  /* The texts: the daemon gives them as arrays of octets. */
+  if (sd_bus_message_enter_container(m, 'a', "ay") > 0) {
+    const void *text;
+    size_t count;
+    while (sd_bus_message_read_array(m, 'y', &text, &count) > 0)
+      if (count == sizeof claim_text - 1 && memcmp(text, claim_text, count) == 0) event.is_claimable = true;
+  }
   event.interface = interface;
   event.protocol = protocol;
   a->function(a->owner, &event);
@@ -204,7 +203,7 @@ int maud_avahi_resolve(maud_avahi *a, int interface, int protocol, const char *n
 
 /* ---- The bus ---- */
 int maud_avahi_open(maud_avahi_function function, void *owner, maud_avahi **avahi) {
-  static const struct { const char *match; sd_bus_message_handler_t handler; } matches[] = {
+  static const struct maud_bus_match matches[] = {
     { "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" AVAHI "'", name_owner_changed },
     { "type='signal',sender='" AVAHI "',interface='" AVAHI ".Server',member='StateChanged'", take_server_state },
     { "type='signal',sender='" AVAHI "',interface='" AVAHI ".EntryGroup',member='StateChanged'", take_group_state },
@@ -216,9 +215,7 @@ int maud_avahi_open(maud_avahi_function function, void *owner, maud_avahi **avah
   if (!a) return -ENOMEM;
   a->function = function;
   a->owner = owner;
-  int r = sd_bus_open_system(&a->bus);
-  for (unsigned i = 0; r >= 0 && i < sizeof matches / sizeof *matches; i++)
-    r = sd_bus_add_match_async(a->bus, NULL, matches[i].match, matches[i].handler, NULL, a);
+  int r = maud_bus_open(matches, sizeof matches / sizeof *matches, a, &a->bus);
   if (r < 0) { maud_avahi_close(a); return r; }
   ask_for_state(a);
   *avahi = a;
@@ -228,25 +225,7 @@ void maud_avahi_close(maud_avahi *a) {
   forget(&a->group);
   forget(&a->browser);
   forget(&a->name);
-  /* Without flushing, which may block: the daemon forgets what a client that is gone had told it. */
-  if (a->bus) { sd_bus_close(a->bus); sd_bus_unref(a->bus); }
+  maud_bus_close(a->bus);
   free(a);
 }
-int maud_avahi_descriptor(maud_avahi *a) { return sd_bus_get_fd(a->bus); }
-int maud_avahi_events(maud_avahi *a) {
-  int events = sd_bus_get_events(a->bus);
-  if (events < 0) return events;
-  return (events & POLLIN ? 1 : 0) | (events & POLLOUT ? 4 : 0);
-}
-int64_t maud_avahi_timeout(maud_avahi *a) {
-  uint64_t until;
-  struct timespec now;
-  if (sd_bus_get_timeout(a->bus, &until) < 0 || until == UINT64_MAX) return -1;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  uint64_t present = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-  return until <= present ? 0 : (int64_t)(until - present) * 1000;
-}
-bool maud_avahi_process(maud_avahi *a) {
-  for (int i = 0; i < 64; i++) if (sd_bus_process(a->bus, NULL) <= 0) return false;
-  return true;
-}
+struct sd_bus *maud_avahi_bus(maud_avahi *a) { return a->bus; }

@@ -106,6 +106,19 @@ int maud_spawn_with_input(const char *const *arguments, const void *input, size_
   *output = p[0];
   return pid;
 }
+bool maud_show_qr(const void *text, size_t count) {
+  int in = input_of(text, count);
+  if (in < 0) return false;
+  pid_t pid = fork();
+  if (pid == 0) {
+    static char program[] = "qrencode", option[] = "-tANSIUTF8", *arguments[] = { program, option, NULL };
+    if (dup2(in, 0) == 0) execvp(program, arguments);
+    _exit(127);
+  }
+  close(in);
+  return pid > 0 && maud_wait(pid) == 0;
+}
+bool maud_is_terminal(int fd) { struct termios t; return tcgetattr(fd, &t) == 0; }
 /* What the terminal's keyboard, and whoever ends a process politely, can send. */
 static const int ending[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP };
 enum { ENDINGS = sizeof ending / sizeof *ending };

@@ -35,7 +35,7 @@ public final class Commander {
     private let control: any ActuatorControl
     let judge: CommandJudge
     private let gate = CommandGate()
-    private var challenges = Challenges()
+    private(set) var challenges = Challenges()
     /// Nil until `start`.
     var ledger: Ledger?
     let log: CommandLog

@@ -43,6 +43,30 @@ extension Commander {
         }
     }
 
+    /// Whether a challenge was given out by this process, not long ago.
+    public func isFresh(challenge octets: [UInt8]) -> Bool {
+        Challenge(octets: octets).flatMap { challenges.issued($0, sinceBoot: backend.clock.sinceBoot) } != nil
+    }
+
+    /// Makes somebody the first controller who has proven to know the claim code (docs/claim.md).
+    /// - Parameters:
+    ///   - isFree: asked when gpg has looked at the key: whether the node still has no owner.
+    ///   - completion: called once, when the key is on the disk: `carriedOut`; else `failed`: the key is refused, or `busy`.
+    public func claim(by claimer: Fingerprint, key: [UInt8], isFree: @escaping () -> Bool, completion: @escaping (CommandResult) -> Void) {
+        guard ledger != nil, !isStopping else { return completion(.busy) }
+        inTurn { [unowned(unsafe) self] in
+            let done: (CommandResult) -> Void = { [unowned(unsafe) self] result in
+                completion(result)
+                nextInTurn()
+            }
+            backend.prepare(ControllerRequest(kind: .addController, fingerprint: claimer, key: key)) { [unowned(unsafe) self] result in
+                if case .failure(.refused) = result { return done(.failed(answer: nil)) }
+                guard case .success = result, !isStopping, isFree() else { return done(.busy) }
+                backend.carryOut { done($0 ? .carriedOut(isStored: true, answer: nil) : .busy) }
+            }
+        }
+    }
+
     /// Takes over what is new in the key of a friend that the friend published. It counts as a command of theirs, whose identifier is the
     /// first 16 octets of the key's SHA-256; one without news is nothing.
     ///

@@ -14,6 +14,7 @@ package final class Desk {
     package let friends: Friends
     private let signingKey: SigningKey
     private var madeNetwork: Network?
+    private var signals: Int32 = -1
     /// Somebody pressed Ctrl-C, and a verb wants to end in order: nothing is waited for any more.
     var isInterrupted = false
 
@@ -60,6 +61,19 @@ package final class Desk {
             do throws(SystemError) { try loop.runOnce(wait: true) } catch { throw CommandError("the event loop failed", error) }
         }
         return true
+    }
+
+    /// From now on Ctrl-C, SIGTERM and a closed terminal end the command in order: what waits ends, and what was begun is ended.
+    func catchInterrupts() throws(CommandError) {
+        guard signals < 0 else { return }
+        do throws(SystemError) {
+            signals = try check(maud_signals(), "sigaction")
+            try loop.add(signals, .read) { [unowned self] _ in
+                var octets: [UInt8] = [0, 0, 0, 0]
+                _ = octets.withUnsafeMutableBytes { maud_read(signals, $0.baseAddress, $0.count) }
+                isInterrupted = true
+            }
+        } catch { throw CommandError("cannot start", error) }
     }
 
     /// Something that a person should know and that is no result. Names from outside control no terminal.

@@ -52,7 +52,7 @@ extension Network {
         return response.content
     }
 
-    private func wait(_ reception: Reception) throws(CommandError) -> Result<Response, PeerError> {
+    func wait(_ reception: Reception) throws(CommandError) -> Result<Response, PeerError> {
         try desk.turn { reception.result != nil }
         return reception.result ?? .failure(.tooSlow)
     }

@@ -45,6 +45,9 @@ package struct Setting {
         case .success(let connection):
             defer { connection.close() }
             return try put(on: connection)
+        case .failure(let problem) where desk.place.usesBluetooth:
+            // Who stands beside it wants it now or not at all.
+            throw CommandError(.unavailable, "\(device.name) cannot be reached: \(problem.reason)")
         case .failure(let problem):
             Desk.note("\(device.name) cannot be reached (\(problem.reason)): the command waits in your directory for it to come and fetch it")
             return try publish()

@@ -24,7 +24,7 @@ package enum Terminal {
     }
 }
 
-/// A count on standard error while something takes long; nothing where no person looks.
+/// What is being done, or a count, on standard error while something takes long; nothing where no person looks.
 final class Progress {
     private let doing: String
     private var isShown = false
@@ -40,6 +40,13 @@ final class Progress {
         last = now
         isShown = true
         Output.standardError("\r\u{1B}[K\(doing): \(count) files" as Message)
+    }
+
+    /// Says at once what is being done.
+    func show() {
+        guard Terminal.isError else { return }
+        isShown = true
+        Output.standardError("\r\u{1B}[K\(doing)..." as Message)
     }
 
     func clear() {

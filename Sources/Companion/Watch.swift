@@ -1,4 +1,3 @@
-import CLinux
 import EventLoop
 import Node
 import OpenPGP
@@ -22,8 +21,7 @@ package final class Watch {
     package private(set) var reached: [Fingerprint] = []
     /// The last problem with each device, by its fingerprint.
     private var problems: [String: String] = [:]
-    private var signals: Int32 = -1
-    package private(set) var isInterrupted = false
+    package var isInterrupted: Bool { desk.isInterrupted }
 
     /// Readings that are kept for the plot.
     package static let kept = 60
@@ -33,17 +31,7 @@ package final class Watch {
     package init(_ desk: Desk, _ sensors: [(device: KnownDevice, sensor: SensorDescription)]) throws(CommandError) {
         self.desk = desk
         self.sensors = sensors.map { WatchedSensor(device: $0.device, sensor: $0.sensor) }
-        do throws(SystemError) {
-            signals = try check(maud_signals(), "sigaction")
-            try desk.loop.add(signals, .read) { [unowned self] _ in interrupt() }
-        } catch { throw CommandError("cannot start", error) }
-    }
-
-    private func interrupt() {
-        var octets: [UInt8] = [0, 0, 0, 0]
-        _ = octets.withUnsafeMutableBytes { maud_read(signals, $0.baseAddress, $0.count) }
-        isInterrupted = true
-        desk.isInterrupted = true
+        try desk.catchInterrupts()
     }
 
     /// Whether an error is only what a Ctrl-C did to gpg, which gets it too.

@@ -100,7 +100,12 @@ public enum ContentFile {
         guard let name else { return "write" }
         switch UInt8(bitPattern: name[0]) {
         case 0x6F: return "open"
-        case 0x66: return "fsync"
+        case 0x66:
+            switch UInt8(bitPattern: name[1]) {
+            case 0x6C: return "flock"
+            case 0x74: return "ftruncate"
+            default: return UInt8(bitPattern: name[2]) == 0x74 ? "fstat" : "fsync"
+            }
         case 0x72: return UInt8(bitPattern: name[2]) == 0x6E ? "rename" : "read"
         case 0x75: return UInt8(bitPattern: name[1]) == 0x74 ? "utimensat" : "unlink"
         case 0x6C, 0x63: return "link"

@@ -1,5 +1,6 @@
 import CAvahi
 import EventLoop
+import MessageBus
 import OpenPGP
 import Peer
 import System
@@ -7,7 +8,7 @@ import System
 /// Announces this node on the local network and finds friends there, through the Avahi daemon (docs/discovery.md).
 ///
 /// What is found is an address to try and nothing more: anyone can announce any name. The daemon may come and go.
-public final class Discovery {
+public final class Discovery: BusUser {
     /// What `maud status` tells.
     public enum State: Sendable {
         /// There is no bus or no daemon.
@@ -52,19 +53,19 @@ public final class Discovery {
     private let port: UInt16
     private let loop: EventLoop
     private var avahi: OpaquePointer?
-    private var descriptor: Int32 = -1
     private var isUp = false
     private var friends: [Fingerprint] = []
     /// Whoever is announced is looked for.
     private let isForEveryone: Bool
     private var hits: [Hit] = []
-    private var busTimer: Timer?
+    private var connection: BusConnection?
     private var announcementTimer: Timer?
-    private var busFailures = 0
     private var announcementFailures = 0
-    private var isBroken = false
-    private var isProcessing = false
     public private(set) var state = State.absent
+    /// What our announcement says: whether we wait for an owner (docs/claim.md).
+    public var isClaimable = false { didSet { if isClaimable != oldValue { announce() } } }
+    /// Told of everybody who is found: whether they wait for an owner.
+    public var foundClaimable: ((Fingerprint, Bool) -> Void)?
     public private(set) var counters = Counters()
     /// Told of each address of a friend, and when it is not announced any more.
     public var found: ((Fingerprint, PeerAddress) -> Void)?
@@ -78,16 +79,15 @@ public final class Discovery {
         self.isForEveryone = isForEveryone
         self.port = port
         self.loop = loop
-        busTimer = Timer { [unowned(unsafe) self] in avahi == nil ? open() : process() }
+        connection = BusConnection(loop: loop, user: self)
         announcementTimer = Timer { [unowned(unsafe) self] in announce() }
     }
 
-    public func start() { open() }
+    public func start() { connection?.start() }
 
     public func stop() {
         if let announcementTimer { loop.cancel(announcementTimer) }
-        close()
-        if let busTimer { loop.cancel(busTimer) }
+        connection?.stop()
     }
 
     /// Whom to look for. What is announced already is found again.
@@ -104,70 +104,21 @@ public final class Discovery {
         for hit in hits where hit.fingerprint == fingerprint {
             _ = fingerprint.description.withCString { maud_avahi_resolve(avahi, hit.interface, hit.protocolNumber, $0) }
         }
-        flush()
+        connection?.flush()
     }
 
     // MARK: The bus
 
-    private func open() {
-        var handle: OpaquePointer?
-        let result = maud_avahi_open(Discovery.takeEvent, Unmanaged.passUnretained(self).toOpaque(), &handle)
-        guard result >= 0, let handle else { return retryBus() }
-        avahi = handle
-        descriptor = maud_avahi_descriptor(handle)
-        do throws(SystemError) {
-            try loop.add(descriptor, .read) { [unowned(unsafe) self] _ in process() }
-        } catch {
-            close()
-            return retryBus()
-        }
-        process()
+    public func connectToBus() -> OpaquePointer? {
+        guard maud_avahi_open(Discovery.takeEvent, Unmanaged.passUnretained(self).toOpaque(), &avahi) >= 0, let avahi else { return nil }
+        return maud_avahi_bus(avahi)
     }
 
-    private func close() {
-        guard let handle = avahi else { return }
+    public func busIsGone() {
+        if let avahi { maud_avahi_close(avahi) }
         avahi = nil
-        loop.remove(descriptor)
-        maud_avahi_close(handle)
         isDown()
     }
-
-    private func retryBus() {
-        busFailures += 1
-        if let busTimer { loop.schedule(busTimer, after: Int64(Discovery.pause(busFailures, longest: Bounds.busPauseSeconds)) * nanosecondsPerSecond) }
-    }
-
-    /// Seconds, doubling.
-    static func pause(_ failures: Int, longest: Int) -> Int { min(longest, Bounds.syncPauseSeconds << min(max(failures - 1, 0), 16)) }
-
-    private func process() {
-        guard let avahi, !isProcessing else { return }
-        isProcessing = true
-        let isMore = maud_avahi_process(avahi)
-        isProcessing = false
-        if isBroken {
-            isBroken = false
-            close()
-            return retryBus()
-        }
-        arm(isMore: isMore)
-    }
-
-    /// Waits for what the bus waits for.
-    private func arm(isMore: Bool) {
-        guard let avahi, let busTimer else { return }
-        let events = maud_avahi_events(avahi)
-        guard events >= 0 else {
-            close()
-            return retryBus()
-        }
-        try? loop.modify(descriptor, EventLoop.Interest(rawValue: UInt32(events)))
-        let timeout = isMore ? 0 : maud_avahi_timeout(avahi)
-        if timeout >= 0 { loop.schedule(busTimer, after: timeout) } else { loop.cancel(busTimer) }
-    }
-
-    /// Something was asked of the daemon outside of `process`.
-    private func flush() { if !isProcessing { process() } }
 
     // MARK: The daemon
 
@@ -188,13 +139,13 @@ public final class Discovery {
         case MAUD_AVAHI_FOUND: serviceFound(event)
         case MAUD_AVAHI_LOST: serviceLost(event)
         case MAUD_AVAHI_RESOLVED: serviceResolved(event)
-        default: isBroken = true
+        default: connection?.hasBroken()
         }
     }
 
     private func up() {
         isUp = true
-        busFailures = 0
+        connection?.isWorking()
         announcementFailures = 0
         counters.daemons += 1
         announce()
@@ -214,8 +165,8 @@ public final class Discovery {
     private func announce() {
         guard let avahi, isUp, port != 0 else { return }
         state = .announcing
-        if own.description.withCString({ maud_avahi_announce(avahi, $0, port) }) < 0 { notAnnounced(.refused, nil) }
-        flush()
+        if own.description.withCString({ maud_avahi_announce(avahi, $0, port, isClaimable) }) < 0 { notAnnounced(.refused, nil) }
+        connection?.flush()
     }
 
     /// Another name would be another user's: it is tried again, and meanwhile friends who know an address still come.
@@ -224,7 +175,7 @@ public final class Discovery {
         self.state = state
         announcementFailures += 1
         if state == .conflict { counters.conflicts += 1 }
-        let pause = Discovery.pause(announcementFailures, longest: Bounds.syncLongestPauseSeconds)
+        let pause = BusConnection.pause(announcementFailures, longest: Bounds.syncLongestPauseSeconds)
         if let announcementTimer { loop.schedule(announcementTimer, after: Int64(pause) * nanosecondsPerSecond) }
         guard isNew else { return }
         var line = Log("not-announced")
@@ -239,19 +190,13 @@ public final class Discovery {
         guard let avahi else { return }
         hits = []
         if isForEveryone || !friends.isEmpty { _ = maud_avahi_browse(avahi) }
-        flush()
+        connection?.flush()
     }
 
     /// The friend whose name a service has, in either case.
     private func friend(_ name: UnsafePointer<CChar>?) -> Fingerprint? {
         guard let name, let fingerprint = Discovery.fingerprint(name), isForEveryone || friends.contains(fingerprint) else { return nil }
         return fingerprint
-    }
-
-    static func fingerprint(_ name: UnsafePointer<CChar>) -> Fingerprint? {
-        var digits: [UInt8] = []
-        while digits.count <= Fingerprint.digits, name[digits.count] != 0 { digits.append(UInt8(bitPattern: name[digits.count])) }
-        return Fingerprint(hexadecimal: digits)
     }
 
     private func serviceFound(_ event: maud_avahi_event) {
@@ -263,21 +208,12 @@ public final class Discovery {
         guard let fingerprint = friend(event.name), let text = event.address, let address = Discovery.address(text, event.interface, event.port) else { return }
         if hits.contains(where: { $0.fingerprint == fingerprint && $0.address == address && $0.interface == event.interface }) { return }
         forgetHits { Discovery.isHit($0, fingerprint, event) }
+        foundClaimable?(fingerprint, event.is_claimable)
         if hits.count < Bounds.discoveredAddresses {
             hits.append(Hit(fingerprint: fingerprint, interface: event.interface, protocolNumber: event.protocol, address: address))
         }
         counters.found += 1
         found?(fingerprint, address)
-    }
-
-    /// A link-local address means something only together with its interface.
-    static func address(_ text: UnsafePointer<CChar>, _ interface: Int32, _ port: UInt16) -> PeerAddress? {
-        var host = Message(cString: text).octets
-        if host.count > 5, host.starts(with: Array<UInt8>("fe80:")) {
-            host.append(0x25)
-            host.append(decimal: Int64(interface))
-        }
-        return PeerAddress(host: host, port: port)
     }
 
     private func serviceLost(_ event: maud_avahi_event) {

@@ -1,6 +1,7 @@
 import System
 
-/// Writes JSON (RFC 8259) into octets: no tree, no whitespace, members in the order given.
+/// Writes JSON (RFC 8259) into octets: no tree, no whitespace, members in the order given. Its functions are called and not inlined: documents and `maud status` are
+/// made of hundreds of these calls.
 public struct JSONWriter {
     /// What was written so far.
     public private(set) var bytes: [UInt8] = []
@@ -8,18 +9,23 @@ public struct JSONWriter {
 
     public init() {}
 
-    public mutating func beginObject() { separate(); bytes.append(0x7B); needsComma = false }
-    public mutating func endObject() { bytes.append(0x7D); needsComma = true }
-    public mutating func beginArray() { separate(); bytes.append(0x5B); needsComma = false }
-    public mutating func endArray() { bytes.append(0x5D); needsComma = true }
+    @inline(never) public mutating func beginObject() { separate(); bytes.append(0x7B); needsComma = false }
+    @inline(never) public mutating func endObject() { bytes.append(0x7D); needsComma = true }
+    @inline(never) public mutating func beginArray() { separate(); bytes.append(0x5B); needsComma = false }
+    @inline(never) public mutating func endArray() { bytes.append(0x5D); needsComma = true }
 
     /// The name of the next value.
-    public mutating func key(_ name: StaticString) { separate(); quote(name); bytes.append(0x3A); needsComma = false }
+    @inline(never) public mutating func key(_ name: StaticString) { separate(); quote(name); bytes.append(0x3A); needsComma = false }
     /// The name of the next value, from outside.
     public mutating func key(octets name: [UInt8]) { string(octets: name); bytes.append(0x3A); needsComma = false }
 
+    /// A name and its value.
+    @inline(never) public mutating func member(_ name: StaticString, _ value: Int64) { key(name); number(value) }
+    @inline(never) public mutating func member(_ name: StaticString, _ value: Int) { key(name); number(Int64(value)) }
+    @inline(never) public mutating func member(_ name: StaticString, _ value: StaticString) { key(name); string(value) }
+
     /// A literal without anything to escape.
-    public mutating func string(_ text: StaticString) { separate(); quote(text); needsComma = true }
+    @inline(never) public mutating func string(_ text: StaticString) { separate(); quote(text); needsComma = true }
     public mutating func string(_ text: String) { string(octets: Array(text.utf8)) }
     /// UTF-8 octets, escaped where JSON asks for it.
     public mutating func string(octets: some Sequence<UInt8>) {
@@ -41,12 +47,12 @@ public struct JSONWriter {
         bytes.append(0x22)
         needsComma = true
     }
-    public mutating func number(_ value: Int64) { separate(); bytes.append(decimal: value); needsComma = true }
+    @inline(never) public mutating func number(_ value: Int64) { separate(); bytes.append(decimal: value); needsComma = true }
     public mutating func number(_ value: Int) { number(Int64(value)) }
     /// A decimal fraction: `value` x 10^-`decimals`, without trailing zeros (21437 and 3: 21.437).
     public mutating func number(_ value: Int64, decimals: Int) { separate(); bytes.append(decimal: value, decimals: decimals); needsComma = true }
-    public mutating func boolean(_ value: Bool) { separate(); bytes.append(value ? "true" : "false"); needsComma = true }
-    public mutating func null() { separate(); bytes.append("null"); needsComma = true }
+    @inline(never) public mutating func boolean(_ value: Bool) { separate(); bytes.append(value ? "true" : "false"); needsComma = true }
+    @inline(never) public mutating func null() { separate(); bytes.append("null"); needsComma = true }
     /// A complete JSON value that was made elsewhere.
     public mutating func raw(_ json: [UInt8]) { separate(); bytes.append(contentsOf: json); needsComma = true }
 

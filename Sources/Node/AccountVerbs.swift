@@ -52,7 +52,17 @@ extension CommandLineInterface {
                 else { .user(name: invocation.value("--name") ?? "", mail: invocation.value("--email")) }
             let fingerprint = try origin.makeAccount(mau, passphraseFile: invocation.value("--passphrase-file"), runtime: invocation.value("--runtime"))
             try writeOutput(fingerprint.hexadecimal + [0x0A])
+            try makeClaimCode(mau, fingerprint)
         }
+    }
+
+    /// Somebody who makes an identity at a terminal is told how a new owner gets the node; a program asks with `maud claim-code`. A code that cannot be written
+    /// now is made by `maud run`.
+    private static func makeClaimCode(_ mau: MauDirectory, _ fingerprint: Fingerprint) throws(CommandError) {
+        let files = ClaimFiles(root: mau.path, file: "")
+        if files.isOwned { return }
+        files.make(for: fingerprint)
+        if files.isClaimable, maud_is_terminal(1) { try show(files, withPicture: true) }
     }
 
     static var passwdVerb: Verb { Verb(

@@ -15,6 +15,7 @@ final class Control: FileReceiver {
     private let backend: CommandStore
     private let link: ActuatorLink
     private(set) var hasStarted = false
+    private let claim: Claim
     /// The node has never run before.
     var isFirst = false
     /// Command files in the directories of friends: judged one after the other, in the order of their modification times.
@@ -25,9 +26,10 @@ final class Control: FileReceiver {
     private lazy var retry = Timer { [unowned(unsafe) self] in takeNext() }
     private static let retrySeconds: Int64 = 5
 
-    init(board: Board, account: UnlockedAccount, bootID: [UInt8], backend: CommandStore, actuators: ActuatorBank, loop: EventLoop) {
+    init(board: Board, account: UnlockedAccount, bootID: [UInt8], backend: CommandStore, actuators: ActuatorBank, claim: Claim, loop: EventLoop) {
         self.backend = backend
         self.loop = loop
+        self.claim = claim
         link = ActuatorLink(actuators)
         commander = Commander(board: board, device: account.fingerprint, bootID: bootID, backend: backend, control: link, loop: loop)
         commander.states.value = { actuators.value($0) }
@@ -119,6 +121,14 @@ final class Control: FileReceiver {
         commander.receive(file, from: directory, name: name, place: place) { result in
             withExtendedLifetime(place) { done(Control.answer(result)) }
         }
+    }
+
+    func judge(claim attempt: [UInt8], by peer: Fingerprint?) -> ClaimAnswer {
+        claim.judge(attempt, by: peer, now: loop.now) { commander.isFresh(challenge: $0) }
+    }
+
+    func receive(key: [UInt8], of claimer: Fingerprint, done: @escaping (UploadResult) -> Void) {
+        claim.take(key, of: claimer, commander) { done(Control.answer($0)) }
     }
 
     private static func answer(_ result: CommandResult) -> UploadResult {

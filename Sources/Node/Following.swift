@@ -38,6 +38,12 @@ final class Following {
         discovery?.lost = { [unowned(unsafe) self] in syncer.lost($0, at: $1) }
     }
 
+    /// What the announcement says: whether the node waits for an owner.
+    var isClaimable: Bool {
+        get { discovery?.isClaimable ?? false }
+        set { discovery?.isClaimable = newValue }
+    }
+
     /// Nil without TLS: then nobody can prove to be a friend.
     static func make(_ options: RunOptions, _ secure: SecureListener?, board: Board, store: Store, friends: Friends, gnuPG: GnuPG, loop: EventLoop, clock: NodeClock) -> Following? {
         guard let secure else { return nil }
@@ -88,9 +94,9 @@ final class Following {
         guard let discovery else { return }
         json.key("discovery"); json.beginObject()
         json.key("state"); json.string(discovery.state.description)
-        json.key("conflicts"); json.number(discovery.counters.conflicts)
-        json.key("found"); json.number(discovery.counters.found)
-        json.key("daemons"); json.number(discovery.counters.daemons)
+        json.member("conflicts", discovery.counters.conflicts)
+        json.member("found", discovery.counters.found)
+        json.member("daemons", discovery.counters.daemons)
         json.endObject()
     }
 }

@@ -125,28 +125,3 @@ final class Reload {
         if isWantedAgain { begin() }
     }
 }
-
-extension RunningNode {
-    /// Makes anew what is made from a board.
-    func equip(_ board: Board) {
-        self.board = board
-        store.limits = RunningNode.limits(board)
-        publisher = ReadingsPublisher(board: board, fingerprint: account.fingerprint, bootID: RunningNode.bootID(), backend: backend, loop: loop)
-        publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
-        sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: SystemClock(), publisher: publisher)
-        actuators = ActuatorBank(actuators: board.actuators, loop: loop, worker: worker)
-        control = RunningNode.control(board, account, backend, worker, actuators, loop)
-        server.receiver = control
-    }
-
-    /// Begins with it, when the index stands and the friends are known. `published` is called when the device document says what holds.
-    func startEquipment(_ published: @escaping () -> Void) {
-        actuators.start()
-        control.watch(store)
-        publisher.start()
-        publisher.friendsAreLoaded()
-        do throws(SystemError) { try control.start(state: state, worker: worker) } catch { return fail(error) }
-        sampler.start()
-        publications.publish(done: published)
-    }
-}

@@ -18,6 +18,9 @@ struct RunOptions {
     /// Where friends may be reached, besides what the network tells.
     let peers: [(Fingerprint, PeerAddress)]
     let usesMulticastDNS: Bool
+    /// Where a person finds the claim code, as long as there is no owner; empty: nowhere.
+    let claimFile: String
+    let usesBluetooth: Bool
 
     init(_ invocation: Invocation) throws(CommandError) {
         root = try invocation.required("--root")
@@ -28,6 +31,8 @@ struct RunOptions {
         http = try ListenAddress(invocation.value("--http") ?? "[::]:8008", option: "--http")
         peers = try invocation.values("--peer").map { (text) throws(CommandError) in try CommonOptions.peer(text) }
         usesMulticastDNS = !invocation.has("--no-mdns")
+        claimFile = invocation.value("--claim-file") ?? ""
+        usesBluetooth = !invocation.has("--no-bluetooth")
         wantsHTTPS = invocation.value("--https") != nil
         https = try ListenAddress(invocation.value("--https") ?? "[::]:8448", option: "--https")
     }
@@ -45,6 +50,8 @@ extension CommandLineInterface {
             OptionDescription("--https", "ADDR:PORT", "where friends are known by their keys, by TLS (default: [::]:8448)"),
             CommonOptions.peer,
             OptionDescription("--no-mdns", nil, "neither announce this node on the local network nor look for friends there"),
+            OptionDescription("--claim-file", "FILE", "where to write the claim code, on the boot partition; it goes when the node has an owner"),
+            OptionDescription("--no-bluetooth", nil, "whatever board.json says, do not be reached over Bluetooth LE"),
         ], arguments: []) { (invocation) throws(CommandError) in
             let options = try RunOptions(invocation)
             let node = try RunningNode(options)

@@ -1,4 +1,5 @@
 import Account
+import Bluetooth
 import Board
 import CLinux
 import Commands
@@ -31,6 +32,8 @@ final class RunningNode {
     var sampler: SensorSampler
     var actuators: ActuatorBank
     var control: Control
+    /// Whether the node waits for an owner.
+    let claim: Claim
     private let controllers: ControllerList
     let server: Server
     let listener: Listener
@@ -39,6 +42,8 @@ final class RunningNode {
     let secure: SecureListener?
     /// Friends' files; nil without TLS, which tells who a friend is.
     let following: Following?
+    /// Nil when it is not wanted.
+    let bluetooth: BluetoothSide?
     let manager: ServiceManager
     let started: Int64
     let state: String
@@ -86,7 +91,8 @@ final class RunningNode {
         publications = Publications(board: board, fingerprint: account.fingerprint, backend: backend)
         sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
         actuators = ActuatorBank(actuators: board.actuators, loop: loop, worker: worker)
-        control = RunningNode.control(board, account, backend, worker, actuators, loop)
+        claim = Claim(ClaimFiles(root: root, file: options.claimFile), node: account.fingerprint, worker: worker, isPossible: signingKey.isSet)
+        control = RunningNode.control(board, account, backend, worker, actuators, claim, loop)
         controllers = ControllerList(backend: backend, device: account.fingerprint)
         server = Server(store: store, clock: clock, loop: loop)
         server.receiver = control
@@ -94,6 +100,7 @@ final class RunningNode {
         server.rights = rights
         secure = try SecureListener(options, key: signingKey, server: server, loop: loop)
         following = Following.make(options, secure, board: board, store: store, friends: friends, gnuPG: gnuPG, loop: loop, clock: clock)
+        bluetooth = BluetoothSide(options, board.bluetooth, fingerprint: account.fingerprint, secure: secure, server: server, loop: loop)
         manager = ServiceManager(loop: loop)
     }
 
@@ -111,26 +118,6 @@ final class RunningNode {
         do throws(ContentError) {
             return try Store(root: options.root, state: options.state, own: own, loop: loop, worker: worker, clock: clock, limits: limits(board))
         } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
-    }
-
-    static func limits(_ board: Board) -> Store.Limits {
-        var limits = Store.Limits()
-        limits.versionCount = board.versionCount
-        limits.versionOctets = board.versionOctets
-        return limits
-    }
-
-    /// The sensors' readings go to the publisher; while the clock is unset without a time.
-    static func sampler(_ board: Board, loop: EventLoop, worker: Worker, clock: NodeClock, system: SystemClock,
-                        publisher: ReadingsPublisher) -> SensorSampler {
-        SensorSampler(sensors: board.sensors, loop: loop, worker: worker, clock: system) { reading in
-            publisher.record(sensor: reading.sensor, Reading(result: reading.result.mapError { $0.fault }, time: clock.state == .set ? reading.realtime : nil,
-                                                             sinceBoot: reading.sinceBoot))
-        }
-    }
-
-    static func control(_ board: Board, _ account: UnlockedAccount, _ backend: NodeBackend, _ worker: Worker, _ actuators: ActuatorBank, _ loop: EventLoop) -> Control {
-        Control(board: board, account: account, bootID: bootID(), backend: CommandStore(backend: backend, account: account, worker: worker), actuators: actuators, loop: loop)
     }
 
     /// Serves until SIGTERM or SIGINT, then publishes what is pending and ends.
@@ -175,6 +162,8 @@ final class RunningNode {
         }
         backend.friendsLoaded = { [unowned(unsafe) self] in friendsLoaded() }
         backend.loadFriends()
+        sayWhetherClaimable()
+        claim.ended = { [unowned(unsafe) self] in sayWhetherClaimable() }
         following?.start()
         store.restamped = { [unowned(unsafe) self] in publisher.clockChanged() }
         publisher.start()
@@ -182,12 +171,18 @@ final class RunningNode {
         manager.ready()
     }
 
-    /// Connections over TLS wait until it is known who is a friend: a friend's node that was told less meanwhile would not ask for the rest,
-    /// which is older than its visit.
+    private func sayWhetherClaimable() {
+        following?.isClaimable = claim.isClaimable
+        bluetooth?.peripheral.isClaimable = claim.isClaimable
+    }
+
+    /// Connections over TLS, and over Bluetooth, which may be such, wait until it is known who is a friend: a friend's node that was told less
+    /// meanwhile would not ask for the rest, which is older than its visit.
     private func serveFriends() {
-        guard let secure, !servesFriends, !isEnding else { return }
+        guard !servesFriends, !isEnding else { return }
         servesFriends = true
-        do throws(SystemError) { try secure.listener.start() } catch { return fail(error) }
+        bluetooth?.peripheral.start()
+        do throws(SystemError) { try secure?.listener.start() } catch { return fail(error) }
         announce()
     }
 
@@ -196,6 +191,7 @@ final class RunningNode {
         serveFriends()
         publisher.friendsAreLoaded()
         following?.friendsLoaded()
+        claim.friendsLoaded(gnuPG)
         controllers.publish()
         guard !control.hasStarted else { return }
         do throws(SystemError) { try control.start(state: state, worker: worker) } catch { return fail(error) }
@@ -204,9 +200,10 @@ final class RunningNode {
 
     /// What the node says of itself is up to date, and it takes commands: whoever waits for us may come.
     private func announce() {
-        guard isPublishing, servesFriends || secure == nil else { return }
+        guard isPublishing, servesFriends else { return }
         let https: Message = if let secure { " https=\(secure.description)" } else { "" }
         Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
+        if claim.isClaimable, maud_is_terminal(1) { Output.standardOutput("No owner yet: mau claim '\(claim.files.uri)'\n") }
         var log = Log("ready")
         log.field("fingerprint", octets: account.fingerprint.hexadecimal)
         log.field("files", store.totals.files)
@@ -251,6 +248,7 @@ final class RunningNode {
         listener.close()
         secure?.close()
         following?.stop()
+        bluetooth?.peripheral.finish()
         server.finish()
         sampler.stop()
         publisher.flush()
@@ -268,6 +266,7 @@ final class RunningNode {
 
     private func end() {
         server.close()
+        bluetooth?.peripheral.close()
         statusSocket?.close()
         friendsWatch?.close()
         clockWatch?.close()

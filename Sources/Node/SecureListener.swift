@@ -41,13 +41,13 @@ final class SecureListener {
     func write(to json: inout JSONWriter) {
         let counters = handshakes.counters
         json.key("tls"); json.beginObject()
-        json.key("handshakes"); json.number(Int64(clamping: counters.completed))
-        json.key("resumed"); json.number(Int64(clamping: counters.resumed))
-        json.key("identified"); json.number(Int64(clamping: counters.identified))
-        json.key("failed"); json.number(Int64(clamping: counters.failed))
-        json.key("timeouts"); json.number(Int64(clamping: counters.timeouts))
-        json.key("evicted"); json.number(Int64(clamping: counters.evicted))
-        json.key("underWay"); json.number(handshakes.count)
+        json.member("handshakes", Int64(clamping: counters.completed))
+        json.member("resumed", Int64(clamping: counters.resumed))
+        json.member("identified", Int64(clamping: counters.identified))
+        json.member("failed", Int64(clamping: counters.failed))
+        json.member("timeouts", Int64(clamping: counters.timeouts))
+        json.member("evicted", Int64(clamping: counters.evicted))
+        json.member("underWay", handshakes.count)
         json.endObject()
     }
 }

@@ -22,18 +22,20 @@ extension RunningNode {
         if let secure { json.key("https"); json.string(octets: secure.description.octets) }
         json.endObject()
         secure?.write(to: &json)
-        json.key("uptimeSeconds"); json.number((loop.now - started) / nanosecondsPerSecond)
+        json.member("uptimeSeconds", (loop.now - started) / nanosecondsPerSecond)
         json.key("clockState"); json.string(clock.state == .set ? "clockSet" : "clockUnset")
-        json.key("derivationMilliseconds"); json.number(account.derivationMilliseconds)
-        json.key("wakeUps"); json.number(Int64(loop.wakeUps))
+        json.member("derivationMilliseconds", account.derivationMilliseconds)
+        json.member("wakeUps", Int64(loop.wakeUps))
+        json.key("claimable"); json.boolean(claim.isClaimable)
         writeMemory(&json)
         writeContent(&json)
         writeReadings(&json)
         writeCommands(control.commander, &json)
         json.key("server"); server.counters.write(to: &json, openConnections: server.openConnections)
         following?.write(to: &json)
-        json.key("friends"); json.number(friends.all.count)
-        json.key("openPGPOperations"); json.number(gnuPG.pending)
+        bluetooth?.write(to: &json)
+        json.member("friends", friends.all.count)
+        json.member("openPGPOperations", gnuPG.pending)
         json.endObject()
         return json.bytes + [0x0A]
     }
@@ -41,39 +43,39 @@ extension RunningNode {
     private func writeMemory(_ json: inout JSONWriter) {
         let memory = MemoryUsage.current()
         json.key("memory"); json.beginObject()
-        json.key("privateDirtyKiB"); json.number(memory.privateDirty)
-        json.key("proportionalKiB"); json.number(memory.proportional)
+        json.member("privateDirtyKiB", memory.privateDirty)
+        json.member("proportionalKiB", memory.proportional)
         json.endObject()
     }
 
     private func writeContent(_ json: inout JSONWriter) {
         let totals = store.totals
         json.key("content"); json.beginObject()
-        json.key("files"); json.number(totals.files)
-        json.key("versions"); json.number(totals.versions)
-        json.key("octets"); json.number(totals.octets)
-        json.key("directories"); json.number(store.followed.count)
-        json.key("examined"); json.number(store.counters.examined)
-        json.key("cached"); json.number(store.counters.cached)
-        json.key("published"); json.number(store.counters.published)
-        json.key("removed"); json.number(store.counters.removed)
-        json.key("unwatched"); json.number(store.counters.unwatched)
-        json.key("rescans"); json.number(store.counters.rescans)
+        json.member("files", totals.files)
+        json.member("versions", totals.versions)
+        json.member("octets", totals.octets)
+        json.member("directories", store.followed.count)
+        json.member("examined", store.counters.examined)
+        json.member("cached", store.counters.cached)
+        json.member("published", store.counters.published)
+        json.member("removed", store.counters.removed)
+        json.member("unwatched", store.counters.unwatched)
+        json.member("rescans", store.counters.rescans)
         json.endObject()
     }
 
     private func writeCommands(_ commander: Commander, _ json: inout JSONWriter) {
         let counters = commander.counters
         json.key("commands"); json.beginObject()
-        json.key("completed"); json.number(counters.completed)
-        json.key("failed"); json.number(counters.failed)
-        json.key("repeated"); json.number(counters.repeated)
-        json.key("unacceptable"); json.number(counters.unacceptable)
-        json.key("turnedAway"); json.number(counters.turnedAway)
-        json.key("controllerChanges"); json.number(counters.controllerChanges)
-        json.key("keysTakenOver"); json.number(counters.keysTakenOver)
-        json.key("writeFailures"); json.number(counters.writeFailures)
-        json.key("remembered"); json.number(commander.remembered)
+        json.member("completed", counters.completed)
+        json.member("failed", counters.failed)
+        json.member("repeated", counters.repeated)
+        json.member("unacceptable", counters.unacceptable)
+        json.member("turnedAway", counters.turnedAway)
+        json.member("controllerChanges", counters.controllerChanges)
+        json.member("keysTakenOver", counters.keysTakenOver)
+        json.member("writeFailures", counters.writeFailures)
+        json.member("remembered", commander.remembered)
         json.endObject()
         json.key("actuators"); json.beginObject()
         for (index, actuator) in board.actuators.enumerated() {
@@ -81,21 +83,21 @@ extension RunningNode {
             if let value = actuators.value(index) { json.number(value, decimals: actuator.decimals) } else { json.null() }
         }
         json.endObject()
-        json.key("actuatorFailures"); json.number(actuators.failures)
-        json.key("actuatorReleases"); json.number(actuators.releases)
+        json.member("actuatorFailures", actuators.failures)
+        json.member("actuatorReleases", actuators.releases)
     }
 
     private func writeReadings(_ json: inout JSONWriter) {
         let counters = publisher.counters
         json.key("readings"); json.beginObject()
-        json.key("sensors"); json.number(board.sensors.count)
-        json.key("taken"); json.number(counters.readings)
-        json.key("dropped"); json.number(counters.readingsDropped)
-        json.key("batches"); json.number(counters.batches)
-        json.key("failures"); json.number(counters.failures)
-        json.key("batchesRemoved"); json.number(counters.batchesRemoved)
-        json.key("batchesRemovedForSpace"); json.number(counters.batchesRemovedForSpace)
-        json.key("quotaTaken"); json.number(counters.quotaTaken)
+        json.member("sensors", board.sensors.count)
+        json.member("taken", counters.readings)
+        json.member("dropped", counters.readingsDropped)
+        json.member("batches", counters.batches)
+        json.member("failures", counters.failures)
+        json.member("batchesRemoved", counters.batchesRemoved)
+        json.member("batchesRemovedForSpace", counters.batchesRemovedForSpace)
+        json.member("quotaTaken", counters.quotaTaken)
         json.endObject()
     }
 }

@@ -16,6 +16,21 @@ public protocol FileReceiver: AnyObject {
     ///   - name: a checked file name.
     ///   - place: what `admit` gave; to be held until it is judged.
     func receive(_ file: [UInt8], for directory: Fingerprint, name: [UInt8], place: AnyObject, done: @escaping (UploadResult) -> Void)
+    /// Judges an attempt to claim the node.
+    ///
+    /// - Parameters:
+    ///   - attempt: what stands in the path.
+    ///   - peer: the key that the peer has proven to hold, if any.
+    func judge(claim attempt: [UInt8], by peer: Fingerprint?) -> ClaimAnswer
+    /// Takes the key of a claimer whose attempt was right. `done` is called once, now or later.
+    func receive(key: [UInt8], of claimer: Fingerprint, done: @escaping (UploadResult) -> Void)
+}
+
+/// What an attempt to claim the node gets.
+public enum ClaimAnswer {
+    case no(Status)
+    /// It was right: what proves the same to the claimer.
+    case proof([UInt8])
 }
 
 /// What `FileReceiver.admit` says.

@@ -11,7 +11,8 @@ import TLS
 /// connections; a further one ends the oldest of these: a friend's handshake takes no time, and a stranger may sit in the same house.
 public final class Handshakes {
     private struct Pending {
-        let stream: TLSStream
+        /// One whose first octet is waited for, or a TLS stream.
+        let stream: any Streams.Stream
         /// Nanoseconds since boot.
         let deadline: Int64
     }
@@ -37,16 +38,34 @@ public final class Handshakes {
     /// Handshakes under way.
     public var count: Int { pending.count }
 
+    /// Takes a new stream that may be TLS or plain HTTP: the first octet tells, and it has as long as a handshake to come.
+    public func beginByFirstOctet(_ carrier: any Streams.Stream) {
+        let stream = UnreadStream(carrier)
+        add(stream)
+        stream.start { [unowned(unsafe) self, unowned(unsafe) stream] first in
+            remove(stream)
+            switch first {
+            case UnreadStream.tls?: begin(stream)
+            case nil: stream.close()
+            default: server.accept(stream)
+            }
+        }
+    }
+
     /// Begins the handshake on a new connection.
     func begin(_ carrier: any Streams.Stream) {
-        if let network = carrier.network { makeRoom(below: server.limits.connectionsPerNetwork) { $0.stream.network == network } }
-        makeRoom(below: Bounds.handshakes) { _ in true }
         let stream = TLSStream(over: carrier, .server, context: context)
-        pending.append(Pending(stream: stream, deadline: loop.now + Int64(Bounds.handshakeSeconds) * nanosecondsPerSecond))
-        arm()
+        add(stream)
         stream.start { [unowned(unsafe) self, unowned(unsafe) stream] error in
             if let error { failed(stream, error) } else { succeeded(stream) }
         }
+    }
+
+    private func add(_ stream: any Streams.Stream) {
+        if let network = stream.network { makeRoom(below: server.limits.connectionsPerNetwork) { $0.stream.network == network } }
+        makeRoom(below: Bounds.handshakes) { _ in true }
+        pending.append(Pending(stream: stream, deadline: loop.now + Int64(Bounds.handshakeSeconds) * nanosecondsPerSecond))
+        arm()
     }
 
     /// Ends the oldest of these when there are as many as there may be.
@@ -86,12 +105,12 @@ public final class Handshakes {
         end(stream)
     }
 
-    private func end(_ stream: TLSStream) {
+    private func end(_ stream: any Streams.Stream) {
         remove(stream)
         stream.close()
     }
 
-    private func remove(_ stream: TLSStream) {
+    private func remove(_ stream: any Streams.Stream) {
         if let index = pending.firstIndex(where: { $0.stream === stream }) { pending.remove(at: index) }
     }
 

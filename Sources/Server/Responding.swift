@@ -46,6 +46,7 @@ extension Responder {
         guard head.method != .unknown else { return respond(.notImplemented) }
         guard !head.hasUnknownExpectation else { return respond(.expectationFailed) }
         let route = Route.parse(head.path.octets(of: octets), name: server.output)
+        if let route, isClaim(route), head.method == .put || (head.method == .get || head.method == .head) && !head.hasContent { return respondToClaim(head, route) }
         if head.method == .put, let route, takesFiles(at: route) { return beginUpload(head, route) }
         guard head.method == .get || head.method == .head else {
             return respond(route == nil ? .notFound : .methodNotAllowed, takesFiles: route.map { takesFiles(at: $0) } ?? false)

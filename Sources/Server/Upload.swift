@@ -13,10 +13,12 @@ final class Upload {
     let prefersRepresentation: Bool
     /// Whether the connection stays after the answer.
     var keepsAlive: Bool
-    let place: AnyObject
+    let place: AnyObject?
+    /// It is the key of somebody who claims the node.
+    var claimer: Fingerprint?
     var octets: [UInt8] = []
 
-    init(_ head: RequestHead, directory: Fingerprint, name: [UInt8], count: Int, place: AnyObject) {
+    init(_ head: RequestHead, directory: Fingerprint, name: [UInt8], count: Int, place: AnyObject?) {
         self.directory = directory
         self.name = name
         self.count = count
@@ -39,20 +41,55 @@ extension Responder {
 
     /// `/p2p/<own fingerprint>/challenge`: no file can have that name.
     func isChallenge(_ route: Route) -> Bool {
-        guard server.receiver != nil, route.fingerprint == server.store.own, route.nameCount == 9 else { return false }
-        return UnsafeRawBufferPointer(rebasing: server.output[0..<9]).elementsEqual(Array<UInt8>("challenge"))
+        route.nameCount == 9 && isOwn(route, "challenge")
+    }
+
+    /// Whether it is a name below the own fingerprint that begins so.
+    @inline(never)
+    private func isOwn(_ route: Route, _ prefix: StaticString) -> Bool {
+        guard server.receiver != nil, route.kind == .file, route.fingerprint == server.store.own else { return false }
+        for index in 0..<prefix.utf8CodeUnitCount where server.output[index] != prefix.utf8Start[index] { return false }
+        return true
     }
 
     func respondWithChallenge() {
         guard let octets = server.receiver?.challenge() else { return respond(.serviceUnavailable) }
+        respond(withOnce: octets)
+    }
+
+    /// Answers with octets that are for this one request.
+    private func respond(withOnce octets: [UInt8]) {
         server.counters.count(.ok)
         var head = beginHead(.ok)
         head.field("Content-Type: application/octet-stream")
         head.contentLength(Int64(octets.count))
         head.field("Cache-Control: no-store")
         head.end()
-        if !isHead { octets.withUnsafeBytes { head.write($0) } }
-        finish(head, Body())
+        guard !head.overflowed else { return close() }
+        if !isHead { UnsafeMutableRawBufferPointer(rebasing: server.output[head.count...]).copyBytes(from: octets) }
+        finish(head, inlineCount: isHead ? 0 : octets.count, Body())
+    }
+
+    // MARK: Claims
+
+    /// `/p2p/<own fingerprint>/claim-<128 hexadecimal digits>` (docs/claim.md): no file can have that name.
+    func isClaim(_ route: Route) -> Bool {
+        route.nameCount == 134 && isOwn(route, "claim-")
+    }
+
+    /// GET proves that the node knows the code too, PUT brings the claimer's key. Of a wrong attempt nothing more is read.
+    func respondToClaim(_ head: RequestHead, _ route: Route) {
+        guard let receiver = server.receiver else { return respond(.notFound) }
+        switch receiver.judge(claim: Array(server.output[6..<134]), by: stream.peerFingerprint) {
+        case .no(let status): respond(status)
+        case .proof(let proof):
+            guard head.method == .put else { return respond(withOnce: proof) }
+            guard let length = acceptedLength(head, Bounds.commandKey) else { return }
+            let upload = Upload(head, directory: route.fingerprint, name: [], count: length, place: nil)
+            upload.claimer = stream.peerFingerprint
+            self.upload = upload
+            expectContent(saysContinue: head.expectsContinue && head.minorVersion > 0)
+        }
     }
 
     // MARK: Receiving
@@ -60,17 +97,26 @@ extension Responder {
     /// The head of a PUT is there: what can be refused is refused before its content is read.
     func beginUpload(_ head: RequestHead, _ route: Route) {
         guard let receiver = server.receiver else { return respond(.methodNotAllowed) }
-        guard let length = head.contentLength else { return respond(.lengthRequired) }
-        guard length > 0 else { return respond(.badRequest) }
-        guard length <= Int64(Bounds.commandFile) else { return respond(.contentTooLarge) }
+        guard let length = acceptedLength(head, Bounds.commandFile) else { return }
         let name = Array(server.output[0..<route.nameCount])
         switch receiver.admit(peer: stream.peerFingerprint) {
         case .busy: respond(.serviceUnavailable)
         case .later(let seconds): respond(.tooManyRequests, retryAfter: seconds)
         case .place(let place):
-            upload = Upload(head, directory: route.fingerprint, name: name, count: Int(length), place: place)
+            upload = Upload(head, directory: route.fingerprint, name: name, count: length, place: place)
             expectContent(saysContinue: head.expectsContinue && head.minorVersion > 0)
         }
+    }
+
+    /// How many octets come; nil when that was answered already.
+    private func acceptedLength(_ head: RequestHead, _ limit: Int) -> Int? {
+        let status: Status
+        if let length = head.contentLength {
+            if length > 0, length <= Int64(limit) { return Int(length) }
+            status = length > 0 ? .contentTooLarge : .badRequest
+        } else { status = .lengthRequired }
+        respond(status)
+        return nil
     }
 
     /// All of the content is there.
@@ -78,7 +124,9 @@ extension Responder {
         guard let receiver = server.receiver else { return close() }
         let file = upload.octets
         upload.octets = []
-        receiver.receive(file, for: upload.directory, name: upload.name, place: upload.place) { [self] result in isJudged(upload, result) }
+        if let claimer = upload.claimer { return receiver.receive(key: file, of: claimer) { [self] result in isJudged(upload, result) } }
+        guard let place = upload.place else { return close() }
+        receiver.receive(file, for: upload.directory, name: upload.name, place: place) { [self] result in isJudged(upload, result) }
     }
 
     func respond(to upload: Upload, _ result: UploadResult) {

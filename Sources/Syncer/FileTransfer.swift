@@ -16,6 +16,8 @@ final class FileTransfer: ResponseConsumer {
         case vanished
         /// Not now.
         case postponed(Message)
+        /// Another program is receiving it into the same directory.
+        case elsewhere
         /// The connection broke; what has arrived is kept. Before an answer came it may have been an old connection that the server had given up.
         case broken(PeerError, hadAnswer: Bool)
     }
@@ -64,7 +66,7 @@ final class FileTransfer: ResponseConsumer {
         self.download = nil
         switch outcome {
         case .refused, .vanished: download.remove { [self] in pass.settled(self, outcome) }
-        case .stored: pass.settled(self, outcome)
+        case .stored, .elsewhere: pass.settled(self, outcome)
         case .postponed, .broken:
             // What is of no use any more when the visit is repeated goes then.
             pass.friend.isClean = false
@@ -81,7 +83,7 @@ final class FileTransfer: ResponseConsumer {
         download.hasRoom = { [self] in hasRoom() }
         download.begin(clean: pass.takeCleaning()) { [self] error in
             guard !isAbandoned else { return }
-            if let error { return settle(.postponed(error.description)) }
+            if let error { return settle(error.code == ErrorNumber.again ? .elsewhere : .postponed(error.description)) }
             before = download.offset
             isResumed = before > 0
             if isResumed { pass.noteResumed() }

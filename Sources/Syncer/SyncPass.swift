@@ -45,6 +45,9 @@ final class SyncPass {
     /// Files that were listed and not had; each may have cost a connection.
     private var misses = 0
     private static let missLimit = 64
+    /// Looks again for a file that another program receives; how often it has.
+    private var waitingTimer: Timer?
+    private var waits = 0
     private var isCleaned = false
     /// Something came that need not come again.
     var hasProgress = false
@@ -54,6 +57,7 @@ final class SyncPass {
         self.syncer = syncer
         directory = syncer.store.directory(friend.fingerprint)
         timer = Timer { [unowned(unsafe) self] in timeIsUp() }
+        waitingTimer = Timer { [unowned(unsafe) self] in proceed() }
     }
 
     func start() {
@@ -71,7 +75,7 @@ final class SyncPass {
     func end(_ failure: PassFailure?) {
         guard !isOver else { return }
         isOver = true
-        if let timer { syncer.loop.cancel(timer) }
+        for timer in [timer, waitingTimer] { if let timer { syncer.loop.cancel(timer) } }
         dialing?.cancel()
         dialing = nil
         noteOctets()
@@ -218,7 +222,11 @@ final class SyncPass {
     func settled(_ file: FileTransfer, _ outcome: FileTransfer.Outcome) {
         if transfer === file {
             transfer = nil
-            if case .broken = outcome {} else { queue.removeFirst() }
+            switch outcome {
+            case .elsewhere where lookAgain(): return
+            case .broken: break
+            default: queue.removeFirst()
+            }
         }
         finishing.removeAll { $0 === file }
         guard !isOver else { return }
@@ -239,11 +247,22 @@ final class SyncPass {
         case .postponed(let reason):
             misses += 1
             incomplete = reason
+        case .elsewhere:
+            misses += 1
+            incomplete = "another program is receiving a file of it"
         case .broken(let error, false): return broken(error)
         case .broken(let error, true): return end(.peer(error))
         }
         responses += 1
         proceed()
+    }
+
+    /// Another program (a node and `mau` share a directory) receives the file: when it has it, nothing is left to do; when it gave up, it is fetched here.
+    private func lookAgain() -> Bool {
+        guard waits < Bounds.syncElsewhereWaits, let waitingTimer else { return false }
+        waits += 1
+        syncer.loop.schedule(waitingTimer, after: Int64(Bounds.syncElsewhereMilliseconds) * 1_000_000)
+        return true
     }
 
     /// Whether the file that begins now removes what earlier visits left: only the first of a visit, before others are there that it would miss.

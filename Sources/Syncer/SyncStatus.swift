@@ -8,10 +8,10 @@ extension Syncer {
     /// What `maud status` says (docs/status.md).
     public func write(to json: inout JSONWriter) {
         json.beginObject()
-        json.key("visits"); json.number(counters.visits)
-        json.key("failedVisits"); json.number(counters.failedVisits)
-        json.key("underWay"); json.number(friends.count { $0.pass != nil })
-        json.key("octetsReceived"); json.number(friends.reduce(into: octetsReceived) { $0 += $1.pass?.connection?.octetsReceived ?? 0 })
+        json.member("visits", counters.visits)
+        json.member("failedVisits", counters.failedVisits)
+        json.member("underWay", friends.count { $0.pass != nil })
+        json.member("octetsReceived", friends.reduce(into: octetsReceived) { $0 += $1.pass?.connection?.octetsReceived ?? 0 })
         counters.writeFiles(to: &json)
         json.key("friends"); json.beginArray()
         for friend in friends { write(friend, to: &json) }
@@ -22,10 +22,10 @@ extension Syncer {
     private func write(_ friend: FollowedFriend, to json: inout JSONWriter) {
         json.beginObject()
         json.key("fingerprint"); json.string(octets: friend.fingerprint.hexadecimal)
-        json.key("addresses"); json.number(friend.addresses.count)
+        json.member("addresses", friend.addresses.count)
         if let address = friend.lastGood { json.key("lastAddress"); json.string(octets: address.description.octets) }
-        json.key("visits"); json.number(friend.counters.visits)
-        json.key("failedVisits"); json.number(friend.counters.failedVisits)
+        json.member("visits", friend.counters.visits)
+        json.member("failedVisits", friend.counters.failedVisits)
         if let last = friend.lastSuccess { json.key("secondsSinceLastVisit"); json.number((loop.now - last) / nanosecondsPerSecond) }
         if let problem = friend.problem { json.key("problem"); json.string(octets: problem.octets) }
         // What lies behind them nobody can tell: its listing says nothing of it.
@@ -43,9 +43,9 @@ extension Syncer {
 
 extension SyncCounters {
     fileprivate func writeFiles(to json: inout JSONWriter) {
-        json.key("files"); json.number(files)
-        json.key("resumed"); json.number(resumed)
-        json.key("vanished"); json.number(vanished)
+        json.member("files", files)
+        json.member("resumed", resumed)
+        json.member("vanished", vanished)
         json.key("refused"); json.beginObject()
         let names: InlineArray<6, StaticString> = ["paths", "sizes", "sums", "signatures", "bombs", "notForUs"]
         for kind in 0..<6 where refused[kind] > 0 { json.key(names[kind]); json.number(refused[kind]) }

@@ -105,6 +105,9 @@ public enum Bounds {
     public static let syncConnections = 4
     /// Files of one friend that are verified and stored while the next one arrives.
     public static let syncFinishing = 2
+    /// A file that another program receives into the same directory: it is looked for so often in one visit, with this pause (a minute in all).
+    public static let syncElsewhereWaits = 240
+    public static let syncElsewhereMilliseconds = 250
     /// Two of these for each file that is arriving: one is written while the other fills.
     public static let syncBuffer = 32 << 10
     /// Octets a second, of all friends together.
@@ -140,6 +143,20 @@ public enum Bounds {
     public static let syncLongestPauseSeconds = 3600
     /// A message may become this many times its size when it is opened, and at most `fileSize` octets.
     public static let inflation = 100
+
+    // Bluetooth
+    /// Clients that have a stream over GATT, and as many channels: more than any controller has links.
+    public static let bluetoothClients = 16
+    /// Clients beyond these that are told so; one more is refused its subscription.
+    public static let bluetoothRefused = 4
+    /// Octets of a message that a channel takes: the kernel gives credit for 9 packets of 247 octets then.
+    public static let channelMessage = 2048
+    /// Data fragments that a node takes without an acknowledgement: a command of 1 KiB comes in one go, and 4 KiB of memory are enough.
+    public static let fragmentsToNode: UInt8 = 8
+    /// The same of a client: all that a header can say, because files are what it comes for.
+    public static let fragmentsToClient: UInt8 = 15
+    /// Seconds in which the other side must acknowledge something, or answer.
+    public static let fragmentSeconds = 30
 
     // Board
     public static let boardFileSize = 256 << 10

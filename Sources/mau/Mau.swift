@@ -13,7 +13,8 @@ struct Mau: ParsableCommand {
             It works on an ordinary Mau directory (--root, $MAU_ROOT or ~/Mau) with your account and your friends' keys in it.
 
               mau init --name "Ada"                          an identity of your own
-              mau friend add --follow greenhouse.pgp         a device that you know, by its public key
+              mau claim                                      a device that has no owner yet, by the code that it shows
+              mau friend add --follow greenhouse.pgp         a device of somebody else, by its public key
               mau devices                                    who is on the network
               mau get temperature                            the latest reading, verified
               mau set LED on                                 a signed command, and the signed answer
@@ -23,7 +24,7 @@ struct Mau: ParsableCommand {
         version: "mau \(maudVersion)",
         groupedSubcommands: [
             CommandGroup(name: "You:", subcommands: [Init.self, Key.self, FriendCommand.self]),
-            CommandGroup(name: "Devices:", subcommands: [Devices.self, Show.self, Get.self, SetVerb.self, WatchVerb.self, Controllers.self, HandOver.self]),
+            CommandGroup(name: "Devices:", subcommands: [Devices.self, ClaimVerb.self, Show.self, Get.self, SetVerb.self, WatchVerb.self, Controllers.self, HandOver.self]),
             CommandGroup(name: "What was collected:", subcommands: [Sync.self, Browse.self, Verify.self, Open.self, Export.self]),
         ])
 

@@ -24,8 +24,25 @@ struct NetworkOptions: ParsableArguments {
     @Flag(name: .customLong("no-mdns"), help: "Do not look for devices on the local network.")
     var noMulticastDNS = false
 
+    @Flag(help: "Reach devices by Bluetooth, and not over the network.")
+    var bluetooth = false
+
+    @Option(help: ArgumentHelp("The Bluetooth adapter to use (default: the first that is on).", valueName: "hciN"))
+    var adapter: String?
+
+    @Flag(name: .customLong("no-channel"), help: "By Bluetooth use GATT also where a device has an L2CAP channel.")
+    var noChannel = false
+
+    func validate() throws {
+        if noChannel, !bluetooth { throw ValidationError("--no-channel has a meaning with --bluetooth only") }
+        if adapter != nil, !bluetooth { throw ValidationError("--adapter has a meaning with --bluetooth only") }
+        if bluetooth, !peer.isEmpty { throw ValidationError("--bluetooth and --peer: one or the other") }
+        if let adapter, !adapter.hasPrefix("hci") || Int(adapter.dropFirst(3)) == nil { throw ValidationError("\(adapter) is no Bluetooth adapter: they are called hci0, hci1 and so on") }
+    }
+
     func place(_ account: AccountOptions) throws(CommandError) -> Place {
-        try Place(root: account.root, passphraseFile: account.passphraseFile, runtime: account.runtime, peers: peer, usesMulticastDNS: !noMulticastDNS)
+        try Place(root: account.root, passphraseFile: account.passphraseFile, runtime: account.runtime, peers: peer, usesMulticastDNS: !noMulticastDNS,
+                  bluetooth: bluetooth ? BluetoothChoice(adapter: adapter, usesChannel: !noChannel) : nil)
     }
 }
 

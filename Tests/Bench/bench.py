@@ -262,6 +262,19 @@ def bench_sync():
         failures.append("sync")
 
 
+def bench_bluetooth():
+    """In a virtual machine, by the tests of Tests/Bluetooth: only where `make test-bluetooth` or MEASURE=bluetooth has made the guest."""
+    if not (REPOSITORY / ".build/bluetooth/trixie.cpio").exists():
+        print("bench: bluetooth is not measured; MEASURE=bluetooth makes what it needs", file=sys.stderr)
+        return
+    line = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", REPOSITORY / "Tests/Bluetooth", "-m", "measurement"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        for text in process.stdout:
+            print(text, end="", flush=True, file=sys.stdout if text.startswith("{") else sys.stderr)
+    if process.returncode != 0:
+        failures.append("bluetooth")
+
+
 def main():
     os.sync()  # pages of a program that was just built are private and dirty until they are on the disk
     measurements = {name.removeprefix("bench_"): function for name, function in globals().items() if name.startswith("bench_")}

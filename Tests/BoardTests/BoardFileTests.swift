@@ -48,6 +48,8 @@ private func sentence(_ text: String) -> String {
         let board = try Board(json: Repository.octets(Repository.base))
         #expect(board.name == "Base" && board.model == "None" && board.quota == 1_048_576 && board.versionCount == 0 && board.versionOctets == 0)
         #expect(board.syncOctetsPerFriend == 1 && board.syncOctets == 0 && board.syncRate == 4096)
+        let bluetooth = board.bluetooth
+        #expect(!bluetooth.isEnabled && bluetooth.adapter == "hci1" && bluetooth.interval == 20 && bluetooth.transmitPower == -127 && bluetooth.switchesOn)
         let zone = board.sensors[0]
         #expect(zone.minimum == -400 && zone.maximum == 1250 && zone.decimals == 1 && zone.marginOfError == 5 && zone.deadBand == 1)
         #expect(zone.period == 100_000_000 && zone.batch == 1000 && zone.isOptional && zone.unitText == "°C" && zone.property == "temperature")

@@ -147,6 +147,53 @@ extension Bench {
         #expect(bench.commander.isIdle)
     }
 
+    // MARK: Claims (docs/claim.md, 3.5)
+
+    private func claim(_ bench: Bench, isFree: @escaping () -> Bool = { true }) -> CommandResult? {
+        var result: CommandResult?
+        bench.commander.claim(by: Sample.other, key: Array("key".utf8), isFree: isFree) { result = $0 }
+        bench.backend.run()
+        return result
+    }
+
+    @Test func aClaimerBecomesAController() throws {
+        let bench = try Bench.started()
+        #expect(claim(bench)?.isCarriedOut == true)
+        let request = try #require(bench.backend.requests.last)
+        #expect(request.kind == .addController && request.fingerprint == Sample.other && request.key == Array("key".utf8))
+        #expect(bench.commander.isIdle)
+    }
+
+    @Test func aClaimThatFails() throws {
+        let bench = try Bench.started()
+        bench.backend.preparation = .failure(.refused(.badKey))
+        if case .failed? = claim(bench) {} else { Issue.record("a key that is refused") }
+        bench.backend.preparation = .failure(.busy)
+        #expect(claim(bench)?.isBusy == true)
+        bench.backend.preparation = .success(true)
+        #expect(claim(bench, isFree: { false })?.isBusy == true, "somebody was faster")
+        #expect(!bench.backend.events.contains { $0.hasPrefix("carry") })
+        bench.backend.carriesOut = false
+        #expect(claim(bench)?.isBusy == true, "the disk")
+        bench.backend.carriesOut = true
+        #expect(claim(bench)?.isCarriedOut == true && bench.commander.isIdle)
+        bench.commander.stop()
+        #expect(claim(bench)?.isBusy == true)
+    }
+
+    /// What commands change is looked at one after the other, and so is this.
+    @Test func aClaimWaitsForItsTurn() throws {
+        let bench = try Bench.started()
+        let (place, _) = bench.commander.enter(isProven: true)
+        var order: [String] = []
+        bench.commander.receive(bench.file(bench.change("RenewKey"), from: Sample.other), from: Sample.other, name: Array("c.pgp".utf8), place: place) { _ in order.append("renewed") }
+        while bench.backend.requests.isEmpty { #expect(bench.backend.step()) }
+        bench.commander.claim(by: Sample.other, key: [], isFree: { true }) { _ in order.append("claimed") }
+        #expect(bench.backend.requests.count == 1)
+        bench.backend.run()
+        #expect(order == ["renewed", "claimed"] && bench.backend.requests.count == 2)
+    }
+
     @Test(arguments: [("", [UInt8]()), ("Zg==", Array("f".utf8)), ("Zm8=", Array("fo".utf8)), ("Zm9v", Array("foo".utf8)), ("+/+/", [0xFB, 0xFF, 0xBF])])
     func base64(_ text: String, _ octets: [UInt8]) { #expect(Base64.octets(Array(text.utf8)) == octets) }
 

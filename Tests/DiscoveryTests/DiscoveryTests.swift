@@ -18,9 +18,4 @@ import Testing
         for bad in ["", "a b", "192.0.2.1/24", "::1\n"] { #expect(Discovery.address(bad, 3, 80) == nil) }
         #expect(Discovery.address("192.0.2.1", 3, 0) == nil)
     }
-
-    @Test func pausesGrow() {
-        #expect((1...9).map { Discovery.pause($0, longest: 60) } == [10, 20, 40, 60, 60, 60, 60, 60, 60])
-        #expect(Discovery.pause(.max, longest: 3600) == 3600)
-    }
 }

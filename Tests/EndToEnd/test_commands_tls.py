@@ -107,5 +107,7 @@ def test_nobody_waits_for_the_answer(node, controller, how):
         assert got
     wait_until(lambda: controller.led() == 1, "the command")
     wait_until(lambda: node.status()["commands"]["completed"] == 1, "its end")
-    assert controller.stored_answer(json.loads(text)["identifier"])["actionStatus"] == "CompletedActionStatus"
+    identifier = json.loads(text)["identifier"]
+    wait_until((node.own / f"a-{identifier}.json.pgp").exists, "its answer")  # it is signed after it is counted
+    assert controller.stored_answer(identifier)["actionStatus"] == "CompletedActionStatus"
     assert put(controller, controller.text(0), *controller.certificate, "--http2")[0] == 201

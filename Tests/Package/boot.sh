@@ -10,8 +10,8 @@ mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=0755 tmpfs "$root/dev"
 node() { mknod -m 0666 "$root/dev/$1" c "$2" "$3"; }
 node null 1 3; node zero 1 5; node full 1 7; node random 1 8; node urandom 1 9; node tty 5 0; node console 1 3
-# What no other program uses here: GPIO lines for a board that has some.
-node gpiochip0 1 5
+# What a board that has GPIO lines would have: other devices under their names, which are not among those that every unit may use.
+node gpiochip0 10 229; node gpiochip1 10 200 # those of FUSE and of TUN
 ln -s /proc/self/fd "$root/dev/fd"
 for n in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${n%:*}" "$root/dev/${n#*:}"; done
 mkdir "$root/dev/pts" "$root/dev/shm"

@@ -1,3 +1,4 @@
+import json
 import os
 import pathlib
 import subprocess
@@ -84,3 +85,20 @@ def gnupg(tmp_path):
     home = GnuPG(tmp_path / "gnupg")
     yield home
     home.close()
+
+
+LED = {"name": "led", "title": "LED", "type": "switch", "source": {"type": "led", "name": "ACT"}}
+LOAD = {"name": "load", "title": "Load", "property": "loadAverage", "unitCode": "C62", "unitText": "processes", "minimum": 0, "maximum": 10000, "decimals": 2,
+        "source": {"type": "load"}, "period": 1, "batch": 1, "audience": "public"}
+BUTTON = {**LOAD, "name": "button", "source": {"type": "gpioLine", "line": 3}}
+
+
+@pytest.fixture
+def lit(board, tmp_path):
+    """The machine with an LED as the kernel shows them, and a board.json that names it and a GPIO chip."""
+    board.run("sh", "-c", """mountpoint -q /sys/class || mount -t tmpfs class /sys/class; mkdir -p /sys/class/leds/ACT /sys/class/leds/PWR; cd /sys/class/leds
+        for name in ACT PWR; do echo 255 > $name/max_brightness; echo 0 > $name/brightness; echo mmc0 > $name/trigger; done""")
+    board.write("/etc/maud/board.json", json.dumps({"name": "Lit", "sensors": [LOAD, BUTTON], "actuators": [LED]}).encode())
+    board.run("systemctl", "daemon-reload")
+    board.run("systemctl", "restart", "maud")
+    return board

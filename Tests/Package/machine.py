@@ -2,6 +2,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -10,7 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = ROOT / ".build" / "package"
 PACKAGES = ["systemd", "systemd-sysv", "udev", "dbus", "gpg", "gpg-agent", "libgpgme11t64", "acl", "openssh-server", "systemd-dev", "lintian", "man-db", "groff-base", "iproute2",
-            "curl", "sudo", "bash-completion"]
+            "curl", "sudo", "bash-completion", "bluez", "avahi-daemon", "avahi-utils"]
 
 
 def mirror():
@@ -20,15 +21,23 @@ def mirror():
     return [found] if found else []
 
 
-def base():
+def mount(*words): subprocess.run(["mount", *words], check=True)
+
+
+def unmount(directory): subprocess.run(["umount", "-l", directory], check=True)
+
+
+def base(architecture=None, packages=PACKAGES):
     """The directory with the system as Debian's packages make it; made once."""
-    name = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
+    name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12] + (f"-{architecture}" if architecture else "")
     directory = CACHE / f"trixie-{name}"
     if not (directory / ".complete").exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
-        tar = CACHE / "trixie.tar"
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "--include=" + ",".join(PACKAGES), "trixie", tar, *mirror()], check=True)
+        tar = CACHE / f"trixie-{name}.tar"
+        # Whether programs of that architecture can be run it would ask a package that need not be there.
+        foreign = [f"--architectures={architecture}", "--skip=check/qemu"] if architecture else []
+        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", *foreign, "--include=" + ",".join(packages), "trixie", tar, *mirror()], check=True)
         directory.mkdir()
         subprocess.run(["tar", "-C", directory, "-x", "-f", tar, "--numeric-owner", "--xattrs"], check=True)
         tar.unlink()
@@ -41,18 +50,18 @@ def base():
 class System:
     """The base with changes of its own above it (an overlay), gone afterwards."""
 
-    def __init__(self, place):
+    def __init__(self, place, layer=None):
         self.place = pathlib.Path(place)
         self.root = self.place / "root"
         for name in ["upper", "work", "root"]: (self.place / name).mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.place / "upper"], check=True)
+        mount("-t", "tmpfs", "tmpfs", self.place / "upper")
         for name in ["upper", "work"]: (self.place / "upper" / name).mkdir()
-        layers = f"lowerdir={base()},upperdir={self.place}/upper/upper,workdir={self.place}/upper/work"
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
+        layers = f"lowerdir={layer or base()},upperdir={self.place}/upper/upper,workdir={self.place}/upper/work"
+        mount("-t", "overlay", "overlay", "-o", layers, self.root)
 
     def close(self):
-        subprocess.run(["umount", "-l", self.root], check=True)
-        subprocess.run(["umount", "-l", self.place / "upper"], check=True)
+        unmount(self.root)
+        unmount(self.place / "upper")
 
     def chroot(self, *words, **options):
         """Runs a program in it, without systemd: as an image is made."""
@@ -99,6 +108,15 @@ class Machine(System):
     def write(self, path, octets):
         """Writes a file on the machine; its owner is root, everybody may read it."""
         subprocess.run(["nsenter", "-t", str(self.init), "-a", "--wdns=/", "tee", path], input=octets, stdout=subprocess.DEVNULL, check=True, env={"PATH": "/usr/bin"})
+
+    def process(self, unit="maud"):
+        """The number, on this side, of a unit's main process."""
+        inside = self.run("systemctl", "show", "-P", "MainPID", unit).stdout.strip()
+        group = self.group / self.run("systemctl", "show", "-P", "ControlGroup", unit).stdout.strip().lstrip("/")
+        for number in (group / "cgroup.procs").read_text().split():
+            status = pathlib.Path(f"/proc/{number}/status").read_text()
+            if re.search(rf"^NSpid:.*\t{inside}$", status, re.MULTILINE): return int(number)
+        raise AssertionError(f"no process {inside} of {unit}")
 
     def journal(self, unit="maud"):
         return subprocess.run(["nsenter", "-t", str(self.init), "-a", "--wdns=/", "journalctl", "--no-pager", "-o", "cat", "-u", unit], capture_output=True, text=True).stdout

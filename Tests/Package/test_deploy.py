@@ -1,10 +1,11 @@
 """make deploy: over ssh to a machine with a real sshd, and back when the new package is none that works."""
 import os
+import re
 import subprocess
 
 import pytest
 
-from conftest import EPOCH, ROOT
+from conftest import EPOCH, ROOT, built
 from harness import wait_until
 
 
@@ -30,9 +31,9 @@ def deploy(make_system, tmp_path):
         """)
 
     def run(package):
-        return subprocess.run([ROOT / "scripts/deploy.sh", "pi@greenhouse", package], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "SSH": f"ssh -F {config}", "PATIENCE": "20", "PROOF": "3"})
+        return subprocess.run([ROOT / "scripts/deploy.sh", "pi@greenhouse", package], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=run.environment)
     run.board = board
+    run.environment = {**os.environ, "SSH": f"ssh -F {config}", "PATIENCE": "20", "PROOF": "3"}
     return run
 
 
@@ -49,7 +50,22 @@ def break_package(package, directory):
     return directory / "broken.deb"
 
 
-def test_deploy_update_and_rollback(deploy, make_package, tmp_path):
+def line(result, name):
+    return [text.partition(" ")[2] for text in result.stdout.splitlines() if text.startswith(name + " ")]
+
+
+def test_make_deploy(deploy):
+    """The command of README: builds, installs, and says who the node is and how it is claimed."""
+    built("linux-host"), built("mau")
+    result = subprocess.run(["make", "deploy", "BOARD=linux-host", "HOST=pi@greenhouse"], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=deploy.environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    node = deploy.board.run("maudctl", "fingerprint").stdout.strip()
+    assert line(result, "fingerprint") == [node]
+    assert line(result, "claim-code") == [deploy.board.run("maudctl", "claim-code").stdout.strip()]
+    assert re.fullmatch(rf"mau:{node}\?claim=([0-9A-Z]{{5}}-){{3}}[0-9A-Z]{{5}}", line(result, "claim-code")[0])
+
+
+def test_deploy_update_and_rollback(deploy, make_package, gnupg, tmp_path):
     board = deploy.board
     first, second = make_package(), make_package(epoch=EPOCH + 60)
     result = deploy(first)
@@ -57,8 +73,13 @@ def test_deploy_update_and_rollback(deploy, make_package, tmp_path):
     node = board.run("maudctl", "fingerprint").stdout.strip()
     assert f"fingerprint {node}" in result.stdout.splitlines()
     assert "is installed, and healthy" in result.stdout
+    assert line(result, "claim-code") == [board.run("maudctl", "claim-code").stdout.strip()]
+    # With an owner there is no code any more.
+    board.write("/root/ada.pgp", gnupg.run("--export", gnupg.new_key("Ada").upper()).stdout)
+    board.run("maudctl", "friend", "add", "--group", "controllers", "/root/ada.pgp")
     result = deploy(second)
     assert result.returncode == 0, result.stdout + result.stderr
+    assert line(result, "fingerprint") == [node] and line(result, "claim-code") == []
     good = version(board)
     # One that ends at once: the former one comes back, and is the same node.
     bad = break_package(make_package(epoch=EPOCH + 120), tmp_path)

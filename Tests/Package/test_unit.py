@@ -2,13 +2,12 @@
 import json
 import re
 import subprocess
-import time
 
 import pytest
 
 import machine
 from commands import Controller
-from conftest import ROOT
+from conftest import LED, LOAD, ROOT
 from harness import wait_until
 
 # docs/unit.md
@@ -96,23 +95,6 @@ class Inside:
         return int(first.split()[1]), {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}, body
 
 
-LED = {"name": "led", "title": "LED", "type": "switch", "source": {"type": "led", "name": "ACT"}}
-LOAD = {"name": "load", "title": "Load", "property": "loadAverage", "unitCode": "C62", "unitText": "processes", "minimum": 0, "maximum": 10000, "decimals": 2,
-        "source": {"type": "load"}, "period": 1, "batch": 1, "audience": "public"}
-BUTTON = {**LOAD, "name": "button", "source": {"type": "gpioLine", "line": 3}}
-
-
-@pytest.fixture
-def lit(board, tmp_path):
-    """The machine with an LED as the kernel shows them, and a board.json that names it and a GPIO chip."""
-    board.run("sh", "-c", """mountpoint -q /sys/class || mount -t tmpfs class /sys/class; mkdir -p /sys/class/leds/ACT /sys/class/leds/PWR; cd /sys/class/leds
-        for name in ACT PWR; do echo 255 > $name/max_brightness; echo 0 > $name/brightness; echo mmc0 > $name/trigger; done""")
-    board.write("/etc/maud/board.json", json.dumps({"name": "Lit", "sensors": [LOAD, BUTTON], "actuators": [LED]}).encode())
-    board.run("systemctl", "daemon-reload")
-    board.run("systemctl", "restart", "maud")
-    return board
-
-
 def test_a_led_is_switched_and_readings_are_signed(lit, gnupg, tmp_path):
     node = Inside(lit, tmp_path)
     controller = Controller(node, gnupg)
@@ -145,6 +127,22 @@ def test_what_the_unit_is_not_allowed(lit):
     assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE) and re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
 
 
+def test_devices_that_board_json_does_not_name(lit):
+    """Whoever gets at another device node, by whatever name, is refused by the kernel: in the unit's control group, with all rights of root."""
+    group = lit.run("systemctl", "show", "-P", "ControlGroup", "maud").stdout.strip()
+
+    def opens(device, group): return lit.run("sh", "-c", f"echo $$ > /sys/fs/cgroup{group}/cgroup.procs && exec 3<> {device}", check=False).returncode == 0
+    assert opens("/dev/gpiochip0", group) and opens("/dev/null", group)
+    assert not opens("/dev/gpiochip1", group)
+    lit.run("sh", "-c", "mkdir -p /sys/fs/cgroup/elsewhere")
+    assert opens("/dev/gpiochip1", "/elsewhere"), "it can be opened, just not there"
+    # The right to what is named is the user's own, by an access control list that takes nobody else's away.
+    assert "user:maud:rw-" in lit.run("getfacl", "-p", "/dev/gpiochip0").stdout.splitlines()
+    assert "user:maud:rw-" not in lit.run("getfacl", "-p", "/dev/gpiochip1").stdout
+    assert lit.run("stat", "-c", "%G %a", "/sys/class/leds/ACT/brightness").stdout.strip() == "maud 664"
+    assert lit.run("stat", "-c", "%G %a", "/sys/class/leds/PWR/brightness").stdout.strip() == "root 644"
+
+
 def test_reload(lit):
     process = lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout
     lit.write("/etc/maud/board.json", json.dumps({"name": "Other", "sensors": [LOAD], "actuators": [LED]}).encode())
@@ -162,42 +160,3 @@ def test_reload(lit):
     lit.run("systemctl", "daemon-reload")
     lit.run("systemctl", "restart", "maud")
     assert lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout != process
-
-
-def test_a_crash_leaves_a_line_and_is_over_soon(lit):
-    restarts = int(lit.run("systemctl", "show", "-P", "NRestarts", "maud").stdout)
-    process = lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout.strip()
-    lit.run("kill", "-SEGV", process)
-    wait_until(lambda: int(lit.run("systemctl", "show", "-P", "NRestarts", "maud").stdout) > restarts, f"the restart of {process} in\n{lit.journal()}")
-    wait_until(lambda: lit.run("systemctl", "is-active", "maud", check=False).stdout.strip() == "active", "the node")
-    assert "event=crashed signal=11" in lit.journal()
-
-
-def test_the_watchdog_ends_a_node_that_hangs(lit):
-    """The loop feeds it, so a stopped loop starves it."""
-    lit.run("mkdir", "-p", "/run/systemd/system/maud.service.d")
-    lit.write("/run/systemd/system/maud.service.d/soon.conf", b"[Service]\nWatchdogSec=2\nTimeoutAbortSec=2\n")
-    lit.run("systemctl", "daemon-reload")
-    lit.run("systemctl", "restart", "maud")
-    time.sleep(5)
-    assert lit.run("systemctl", "is-active", "maud").stdout.strip() == "active"
-    process = lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout.strip()
-    lit.run("kill", "-STOP", process)
-    wait_until(lambda: lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout.strip() not in (process, "0"), "another node")
-    assert "Watchdog timeout" in lit.journal()
-    lit.run("rm", "-r", "/run/systemd/system/maud.service.d")
-    lit.run("systemctl", "daemon-reload")
-
-
-def test_a_board_json_that_is_wrong_from_the_start_is_not_tried_for_ever(lit):
-    lit.write("/etc/maud/board.json", b'{"name": "x", "colour": 1}')
-    assert lit.run("systemctl", "restart", "maud", check=False).returncode != 0
-    time.sleep(2)
-    assert lit.run("systemctl", "is-failed", "maud", check=False).stdout.strip() == "failed"
-    assert "colour" in lit.journal()
-
-
-def test_keys_never_lie_where_memory_is_swapped(lit):
-    assert lit.run("stat", "-f", "-c", "%T", "/run/maud").stdout.strip() == "ramfs"
-    lit.run("systemctl", "stop", "maud")
-    wait_until(lambda: lit.run("mountpoint", "-q", "/run/maud", check=False).returncode != 0, "the end of the memory")

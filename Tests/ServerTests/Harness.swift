@@ -87,8 +87,8 @@ final class Harness {
     }
 
     /// A new connection.
-    func connect(network: Network? = nil, room: Int = .max) -> MemoryStream {
-        let stream = MemoryStream(network: network, room: room)
+    func connect(network: Network? = nil, room: Int = .max, peer: Fingerprint? = nil) -> MemoryStream {
+        let stream = MemoryStream(network: network, room: room, peer: peer)
         server.accept(stream)
         return stream
     }

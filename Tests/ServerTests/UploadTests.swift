@@ -19,6 +19,17 @@ final class FakeReceiver: FileReceiver {
         received.append((file, directory, name.text))
         if isHeld { held.append(done) } else { done(result) }
     }
+    var answer = ClaimAnswer.no(.notFound)
+    private(set) var attempts: [(attempt: String, peer: Fingerprint?)] = []
+    private(set) var keys: [(key: [UInt8], claimer: Fingerprint)] = []
+    func judge(claim attempt: [UInt8], by peer: Fingerprint?) -> ClaimAnswer {
+        attempts.append((attempt.text, peer))
+        return answer
+    }
+    func receive(key: [UInt8], of claimer: Fingerprint, done: @escaping (UploadResult) -> Void) {
+        keys.append((key, claimer))
+        done(result)
+    }
     func release() {
         let waiting = held
         held = []

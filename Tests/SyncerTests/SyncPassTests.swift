@@ -352,6 +352,40 @@ extension SyncerTests {
             #expect(try rig.names() == ["big.pgp"])
         }
 
+        /// A node and `mau` share a directory: who comes second waits, and has nothing to fetch when the first has all of it.
+        @Test(arguments: [true, false]) func aFileThatAnotherProgramReceives(_ arrives: Bool) throws {
+            let rig = try Rig(), big = file("big.pgp", "content"), part = rig.path + "/.maud-\(SHA256Sum(of: big.content).hexadecimal.text).part"
+            let other = try FileDescriptor.open(part, [.write, .create])
+            _ = try check(maud_lock(other.rawValue, true, false), "flock")
+            rig.peer.files = [big]
+            try rig.visit()
+            try rig.pass(1)
+            #expect(rig.listing.isEmpty && rig.friend.problem == nil && rig.peer.requests.count == 1)
+            if arrives {
+                try Files.write(big.content, to: rig.path + "/big.pgp")
+                try rig.run { rig.listing == ["big.pgp"] }
+            }
+            try Files.remove(part)
+            try rig.pass(1)
+            #expect(rig.content("big.pgp") == big.content && rig.friend.problem == nil)
+            #expect(rig.peer.requests.count == (arrives ? 1 : 2))
+            _ = other.rawValue
+        }
+
+        @Test func aFileThatAnotherProgramNeverGets() throws {
+            let rig = try Rig(), files = [file("a.pgp", "one"), file("b.pgp", "two")]
+            let other = try FileDescriptor.open(rig.path + "/.maud-\(SHA256Sum(of: files[0].content).hexadecimal.text).part", [.write, .create])
+            _ = try check(maud_lock(other.rawValue, true, false), "flock")
+            rig.peer.files = files
+            try rig.visit()
+            for _ in 0...Bounds.syncElsewhereWaits {
+                rig.clock.sinceBoot += Int64(Bounds.syncElsewhereMilliseconds) * 1_000_000
+                try rig.settle()
+            }
+            #expect(rig.listing == ["b.pgp"] && rig.friend.problem != nil)
+            _ = other.rawValue
+        }
+
         @Test func aServerThatIgnoresTheRangeSendsAll() throws {
             let (rig, text) = try broken(after: 50_000)
             rig.peer.breaksAfter = nil

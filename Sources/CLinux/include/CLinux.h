@@ -86,6 +86,9 @@ int maud_connect(const char *address, uint16_t port);
 intptr_t maud_receive(int fd, void *buffer, size_t count);                 /* non-blocking */
 intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* non-blocking, no SIGPIPE */
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);
+int maud_listen_l2cap(int backlog, uint16_t receive_mtu);                 /* credit-based channels of Bluetooth LE, on any adapter */
+int maud_l2cap_psm(int fd);                                               /* what a listener's clients connect to */
+int maud_accept_l2cap(int listener, uint16_t *send_mtu);                  /* send_mtu: octets of one send at most */
 int maud_listen_unix(int directory, const char *name, int backlog);  /* socket file in a directory, mode 0600 */
 int maud_connect_unix_blocking(int directory, const char *name);
 void maud_stop_listening(int fd); /* new connections, and those that wait, are refused */
@@ -149,6 +152,10 @@ int maud_kill(int pid, int signal);
 int maud_spawn(const char *const *arguments, int *output);
 /* The same with octets on its standard input, at most a page. */
 int maud_spawn_with_input(const char *const *arguments, const void *input, size_t count, int *output);
+/* Has the program qrencode draw a text on our standard output; false when there is no such program. The text goes through a pipe: everybody
+ * sees arguments. */
+bool maud_show_qr(const void *text, size_t count);
+bool maud_is_terminal(int fd);
 /* Reads a line from the terminal with echo off; the line end is not stored. Returns its length or -errno.
  * A signal that ends the process does so with echo on again. */
 intptr_t maud_read_passphrase(const char *prompt, void *buffer, size_t count);
@@ -217,6 +224,32 @@ int maud_keys_replace(maud_keys *keys, const char *group, const char *name, cons
 struct maud_job *maud_keys_job(maud_keys *keys);
 int maud_keys_error(const maud_keys *keys);                                  /* afterwards: 0 or errno */
 void maud_keys_tidy(const char *root); /* at start: removes what an interrupted change left */
+
+/* ---- The claim code (claim.c; docs/claim.md) ---- */
+enum { MAUD_CLAIM_CODE = 20, MAUD_CLAIM_URI = 74 };
+/* 100 random bits as 20 digits of Crockford's base 32, upper case. */
+void maud_claim_random(char code[MAUD_CLAIM_CODE]);
+/* Reads a code as a person writes it: either case, I and L for 1, O for 0, with hyphens and blanks anywhere. */
+bool maud_claim_read(const void *text, size_t count, char code[MAUD_CLAIM_CODE]);
+/* `mau:<fingerprint>?claim=<code in four groups>`, not terminated; a fingerprint is 20 octets. */
+void maud_claim_write(const char code[MAUD_CLAIM_CODE], const uint8_t *fingerprint, char uri[MAUD_CLAIM_URI]);
+/* Where the code begins in what has the form of such a URI, else NULL. */
+const char *maud_claim_code_in(const char *uri, size_t count);
+/* The code of a node and where it lies: `<root>/.maud-claim`, and `file` for a person, or "". Files that do not begin with "mau:" are left alone.
+ * NULL without memory. */
+typedef struct maud_claim maud_claim;
+maud_claim *maud_claim_open(const char *root, const char *file);
+void maud_claim_free(maud_claim *claim);
+/* Whether a key lies in `controllers`, of whatever use it is; yes when that cannot be told. */
+bool maud_claim_is_owned(maud_claim *claim);
+/* The URI that is there; that of a new code, durably; what holds at a start: the one or the other, shown in `file`, or with an owner
+ * none any more. NULL when there is none. What failed is in maud_claim_error; these block. */
+const char *maud_claim_look(maud_claim *claim);
+const char *maud_claim_make(maud_claim *claim, const uint8_t *fingerprint);
+const char *maud_claim_begin(maud_claim *claim, const uint8_t *fingerprint);
+/* Removes both files, durably, as a job of a worker. */
+struct maud_job *maud_claim_job(maud_claim *claim);
+int maud_claim_error(const maud_claim *claim); /* 0, or the errno of what failed first */
 
 /* ---- Host names (resolve.c) ---- */
 /* getaddrinfo(3) as a job of a worker: it may block for half a minute. */

@@ -90,6 +90,21 @@ enum maud_tls_reason {
 };
 enum maud_tls_reason maud_tls_failure(const maud_tls_connection *connection);
 
+/* ---- Proofs of a claim code (claim.c; docs/claim.md, part 3) ---- */
+enum { MAUD_CLAIM_NONCE = 16, MAUD_CLAIM_PROOF = 32, MAUD_CLAIM_ATTEMPT = 128 };
+/* RFC 5869, at most 8160 octets; false without memory. */
+bool maud_hkdf_sha256(const uint8_t *salt, size_t salt_count, const uint8_t *secret, size_t secret_count, const uint8_t *info, size_t info_count,
+                      uint8_t *out, size_t count);
+/* What only who knows the code can make. `role` is 'C' or 'N'; `nonces` are the node's and the claimer's. */
+bool maud_claim_prove(const char code[20], char role, const uint8_t claimer[MAUD_FINGERPRINT], const uint8_t node[MAUD_FINGERPRINT],
+                      const uint8_t nonces[2 * MAUD_CLAIM_NONCE], uint8_t proof[MAUD_CLAIM_PROOF]);
+/* In a time that says nothing of where they differ. */
+bool maud_claim_is_same(const uint8_t a[MAUD_CLAIM_PROOF], const uint8_t b[MAUD_CLAIM_PROOF]);
+/* Judges an attempt (128 hexadecimal digits) against the code in a URI: 1 right, with the node's own proof; 0 wrong; -1 no attempt. The node's nonce that it
+ * names is put down in any case but the last. */
+int maud_claim_judge(const char *uri, const uint8_t claimer[MAUD_FINGERPRINT], const uint8_t node[MAUD_FINGERPRINT], const uint8_t attempt[MAUD_CLAIM_ATTEMPT],
+                     uint8_t nonce[MAUD_CLAIM_NONCE], uint8_t proof[MAUD_CLAIM_PROOF]);
+
 /* ---- Tickets (tickets.c), for tests ---- */
 /* What the ticket clock says instead of the time since boot, in seconds; negative: the real one. */
 void maud_tls_set_clock(maud_tls *tls, int64_t seconds);

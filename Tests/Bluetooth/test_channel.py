@@ -1,0 +1,73 @@
+"""The L2CAP channel: the same stream without fragments (docs/bluetooth.md, 6)."""
+import asyncio
+import json
+import random
+
+
+async def channel(world, certificate=None, tls=False):
+    client = await world.client()
+    assert client.node.psm, "the node has a channel"
+    return await world.over(await client.channel(), certificate, tls)
+
+
+async def test_the_listing_and_files_exact(world, node):
+    exchange = await channel(world)
+    status, _, body = await exchange.get(node.path())
+    assert status == 200 and len(json.loads(body)) >= 3
+    status, _, body = await exchange.get(node.path("large.bin.pgp"))
+    assert status == 200 and body == world.content.file("large.bin.pgp")
+    assert await world.verified(body)
+
+
+async def test_a_friend_sees_private_files_inside_tls(world, node):
+    exchange = await channel(world, world.content.certificate)
+    status, _, body = await exchange.get(node.path("private.json.pgp"))
+    assert status == 200 and body == world.content.file("private.json.pgp")
+
+
+async def test_a_channel_beside_a_gatt_stream_of_the_same_client(world, node):
+    client = await world.client()
+    over_gatt = await world.exchange(client)
+    over_channel = await world.over(await client.channel())
+    found = await asyncio.gather(*(exchange.get(node.path("large.bin.pgp")) for exchange in (over_gatt, over_channel)))
+    assert all(body == world.content.file("large.bin.pgp") for _, _, body in found)
+
+
+
+
+async def test_garbage_and_half_requests(world, node):
+    client = await world.client()
+    garbage = await client.channel()
+    await garbage.send(random.Random(6).randbytes(5000))
+    heard = b""
+    async with asyncio.timeout(15):
+        while octets := await garbage.receive():
+            heard += octets
+    assert not heard or heard.startswith((b"HTTP/1.1 400", b"\x15"))
+    half = await client.channel()
+    await half.send(b"GET /p2p/")
+    assert (await asyncio.wait_for(half.receive(), 20)).startswith(b"HTTP/1.1 408")
+
+
+async def test_one_that_never_reads_and_one_that_leaves(world, node):
+    client = await world.client()
+    stalled = await client.channel(max_credits=1, mtu=64, mps=64)
+    stalled.channel.sink = None
+    await stalled.send(f"GET {node.path('large.bin.pgp')} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    other = await channel(world)
+    assert (await other.get(node.path("large.bin.pgp")))[2] == world.content.file("large.bin.pgp")
+    await client.disconnect()
+    assert (await other.get(node.path("small.json.pgp")))[0] == 200
+
+
+async def test_16_channels_and_no_more(world, node):
+    """(6.5)"""
+    channels = []
+    for number in range(17):
+        if number % 4 == 0:
+            client = await world.client()
+        channels.append(await client.channel())
+    last = channels.pop()
+    assert await asyncio.wait_for(last.receive(), 10) == b"", "closed at once"
+    for channel in channels:
+        assert (await (await world.over(channel)).get(node.path("small.json.pgp")))[0] == 200
