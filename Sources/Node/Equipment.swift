@@ -4,6 +4,7 @@ import Commands
 import Content
 import EventLoop
 import Readings
+import Server
 import System
 
 /// What is made from a board, at the start and by each reload: sensors, chains, actuators, and the judging of commands.

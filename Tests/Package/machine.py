@@ -109,7 +109,7 @@ class Machine(System):
         """Writes a file on the machine; its owner is root, everybody may read it."""
         subprocess.run(["nsenter", "-t", str(self.init), "-a", "--wdns=/", "tee", path], input=octets, stdout=subprocess.DEVNULL, check=True, env={"PATH": "/usr/bin"})
 
-    def process(self, unit="maud"):
+    def main_process(self, unit="maud"):
         """The number, on this side, of a unit's main process."""
         inside = self.run("systemctl", "show", "-P", "MainPID", unit).stdout.strip()
         group = self.group / self.run("systemctl", "show", "-P", "ControlGroup", unit).stdout.strip().lstrip("/")
