@@ -17,6 +17,9 @@ from harness import GnuPG  # noqa: E402
 EPOCH = 1790000000
 
 
+def pytest_configure(config): config.addinivalue_line("markers", "long: not in `make test`, which must not take for ever, but in `make test-package`")
+
+
 def make_deb(*words, epoch=EPOCH, environment=None):
     """Makes a package of what was built; the path of it."""
     result = subprocess.run([ROOT / "scripts/make-deb.sh", *words], cwd=ROOT, capture_output=True, text=True,
@@ -55,17 +58,17 @@ def make_system(tmp_path):
     if machine.missing(): pytest.skip(machine.missing())
     systems = []
 
-    def make(kind=machine.Machine, name="system"):
-        (tmp_path / name).mkdir()
-        systems.append(kind(tmp_path / name))
+    def make(kind=machine.Machine, packages=machine.PACKAGES):
+        (tmp_path / "system").mkdir()
+        systems.append(kind(tmp_path / "system", machine.base(packages=packages)))
         return systems[-1]
     yield make
     for system in systems: system.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def board(tmp_path_factory, package):
-    """A machine on which the package was installed as a person does it."""
+    """A machine on which the package was installed as a person does it; it is everybody's."""
     if machine.missing(): pytest.skip(machine.missing())
     booted = machine.Machine(tmp_path_factory.mktemp("board"))
     try:

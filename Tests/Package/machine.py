@@ -10,8 +10,9 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = ROOT / ".build" / "package"
-PACKAGES = ["systemd", "systemd-sysv", "udev", "dbus", "gpg", "gpg-agent", "libgpgme11t64", "acl", "openssh-server", "systemd-dev", "lintian", "man-db", "groff-base", "iproute2",
-            "curl", "sudo", "bash-completion", "bluez", "avahi-daemon", "avahi-utils"]
+PACKAGES = ["systemd", "systemd-sysv", "udev", "dbus", "gpg", "gpg-agent", "libgpgme11t64", "acl", "iproute2", "bluez", "avahi-daemon", "avahi-utils"]
+# For installing by ssh, and for lintian.
+MORE = [*PACKAGES, "openssh-server", "sudo", "lintian", "man-db", "groff-base", "systemd-dev"]
 
 
 def mirror():
@@ -75,8 +76,8 @@ class System:
 class Machine(System):
     """The same, booted."""
 
-    def __init__(self, place):
-        super().__init__(place)
+    def __init__(self, place, layer=None):
+        super().__init__(place, layer)
         self.group = pathlib.Path(cgroup2()) / f"maud-test-{os.getpid()}-{self.place.name}"
         self.group.mkdir()
         self.process = subprocess.Popen(

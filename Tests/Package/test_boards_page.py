@@ -18,6 +18,7 @@ def no_greenhouse():
     for folder in FOLDERS: shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.long
 def test_the_page(no_greenhouse):
     if not (ROOT / ".build/embedded-aarch64").exists(): pytest.skip("nothing was built for aarch64 yet: make BOARD=raspberry-pi-4")
     text = PAGE.read_text()

@@ -5,14 +5,17 @@ import subprocess
 
 import pytest
 
+import machine
 from conftest import EPOCH, ROOT, built
 from harness import wait_until
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture
 def deploy(make_system, tmp_path):
     """Deploys a package; ssh's way to the machine is its sshd on a pipe."""
-    board = make_system()
+    board = make_system(packages=machine.MORE)
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     board.run("useradd", "--create-home", "--shell", "/bin/bash", "pi")

@@ -2,12 +2,15 @@
 import re
 import subprocess
 
+import pytest
+
 import machine
 from conftest import ROOT
 
 PAGE = (ROOT / "docs/embedding.md").read_text()
 
 
+@pytest.mark.long
 def test_another_init(make_system, package):
     system = make_system(machine.System)
     subprocess.run(["dpkg-deb", "--extract", package, system.root / "tmp/package"], check=True)

@@ -1,6 +1,8 @@
 """apt install, upgrade, remove, purge: on a machine with systemd, and in an image that does not run."""
 import re
 
+import pytest
+
 import machine
 from conftest import EPOCH, install
 
@@ -46,6 +48,7 @@ def state(board):
     return {line.split()[1]: line.split()[0] for line in files.splitlines()}
 
 
+@pytest.mark.long
 def test_upgrade_remove_and_purge(make_system, make_package, gnupg):
     board = make_system()
     node = node_of(install(board, make_package()))
@@ -77,6 +80,7 @@ def test_upgrade_remove_and_purge(make_system, make_package, gnupg):
     assert node_of(install(board, make_package())) != node
 
 
+@pytest.mark.long
 def test_an_image_has_no_identity_and_no_passphrase(make_system, package):
     """Installed where nothing runs: cards that are copied from it are different nodes."""
     image = make_system(machine.System)
@@ -92,6 +96,7 @@ def test_an_image_has_no_identity_and_no_passphrase(make_system, package):
     assert not (image.root / "etc/maud").exists()
 
 
+@pytest.mark.long
 def test_without_systemd_creds_the_passphrase_is_a_file_for_root(make_system, package):
     board = make_system()
     board.run("mv", "/usr/bin/systemd-creds", "/usr/bin/systemd-creds.away")
@@ -100,6 +105,7 @@ def test_without_systemd_creds_the_passphrase_is_a_file_for_root(make_system, pa
     assert fingerprint(board) == node
 
 
+@pytest.mark.long
 def test_a_passphrase_that_is_gone_is_not_replaced(make_system, package):
     """Another one would open nothing."""
     board = make_system()
@@ -114,6 +120,7 @@ def test_a_passphrase_that_is_gone_is_not_replaced(make_system, package):
     assert fingerprint(board) == node
 
 
+@pytest.mark.long
 def test_reset_makes_another_node(make_system, package):
     board = make_system()
     node = node_of(install(board, package))

@@ -75,6 +75,7 @@ def test_a_crash_leaves_a_line_that_says_where(lit, tmp_path):
     assert subprocess.run(["addr2line", "-f", "-e", symbols, offset], capture_output=True, text=True, check=True).stdout.splitlines()[0] == function
 
 
+@pytest.mark.long
 def test_the_watchdog_ends_a_node_whose_loop_hangs(lit, changed):
     """Only the thread with the loop is stopped: nobody else feeds the watchdog."""
     changed("[Service]\nWatchdogSec=2\nTimeoutAbortSec=2\n")
@@ -86,6 +87,7 @@ def test_the_watchdog_ends_a_node_whose_loop_hangs(lit, changed):
     assert "Watchdog timeout" in lit.journal()
 
 
+@pytest.mark.long
 def test_one_that_ends_again_and_again_is_started_more_and_more_rarely(lit, changed):
     changed("[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit 70'\n")
     before = int(show(lit, "NRestarts"))
@@ -102,6 +104,7 @@ def test_one_that_ends_again_and_again_is_started_more_and_more_rarely(lit, chan
     assert show(lit, "RestartMaxDelayUSec") == "5min"
 
 
+@pytest.mark.long
 def test_a_board_json_that_is_wrong_from_the_start_is_not_tried_for_ever(lit):
     lit.write("/etc/maud/board.json", b'{"name": "x", "colour": 1}')
     assert lit.run("systemctl", "restart", "maud", check=False).returncode != 0

@@ -122,9 +122,17 @@ def test_the_page_of_board_json_says_what_docs_say(package):
     assert '{"type": "led", "name": "ACT"}' in page and "\\" not in page.replace("\\n", "")
 
 
+@pytest.mark.long
 def test_lintian(make_system, make_package, tmp_path):
-    system = make_system(machine.System)
+    system = make_system(machine.System, machine.MORE)
     packages = [make_package()]
+    for board, (sysroot, architecture) in BOARDS.items():
+        program = ROOT / "out" / PROGRAMS.get(board, board) / "maud"
+        if not sysroot or not program.exists(): continue
+        copy = tmp_path / sysroot / "maud"
+        copy.parent.mkdir()
+        copy.write_bytes(program.read_bytes())
+        packages.append(make_deb("maud", board, sysroot, copy))
     if (ROOT / "out/mau").exists():
         copy = tmp_path / "mau"
         copy.write_bytes((ROOT / "out/mau").read_bytes())
