@@ -5,11 +5,11 @@ import System
 
 /// What is to become of the group `controllers`, or of a friend's key, in a running node.
 public enum ControllerChange {
-    /// Puts a key into the group.
+    /// Puts a key into the group, and into `viewers` before: who commands a device reads what it measures.
     case add(JoinedKey)
     /// Takes one out, of every other group too: it is no friend any more.
     case remove(Fingerprint)
-    /// Makes this one the only controller. The others are no friends any more.
+    /// Makes this one the only controller, and a viewer. The others are no friends any more.
     case handOver(JoinedKey)
     /// Takes over what is new in a friend's key, wherever the friend is.
     case renew(JoinedKey)
@@ -22,7 +22,7 @@ extension Friends {
     }
 
     /// Whether there is room for one more controller.
-    public func checkRoomForController(_ fingerprint: Fingerprint) throws(AccountError) { try checkRoom(for: fingerprint, in: .controllers) }
+    public func checkRoomForController(_ fingerprint: Fingerprint) throws(AccountError) { try checkRoom(for: fingerprint, in: [.viewers, .controllers]) }
 
     /// Carries out a change, on the disk and then here; `done` gets what failed. A revocation counts here from the beginning, whatever the
     /// disk does.
@@ -43,8 +43,8 @@ extension Friends {
     /// The steps on the disk; whoever is no friend afterwards.
     private func write(_ change: ControllerChange, _ changes: KeyFileChanges) throws(AccountError) -> [Fingerprint] {
         switch change {
-        case .add(let joined): try write(joined, alsoTo: .some(.controllers), changes)
-        case .renew(let joined): try write(joined, alsoTo: nil, changes)
+        case .add(let joined): try write(joined, alsoTo: [.viewers, .controllers], changes)
+        case .renew(let joined): try write(joined, alsoTo: [], changes)
         case .remove(let fingerprint):
             try removeOutside(controllers: fingerprint, changes)
             changes.remove(fingerprint, .controllers)
@@ -52,7 +52,7 @@ extension Friends {
         case .handOver(let joined):
             // Until the last step those who command now do; from then on the new one alone.
             let others = members(of: .controllers).map { $0.fingerprint }.filter { $0 != joined.key.fingerprint }
-            try write(joined, alsoTo: nil, changes)
+            try write(joined, alsoTo: [.viewers], changes)
             for other in others { try removeOutside(controllers: other, changes) }
             changes.replace(.controllers, with: joined.message, joined.key.fingerprint)
             return others
@@ -77,9 +77,9 @@ extension Friends {
         former.removeAll { $0.fingerprint == key.fingerprint }
         if let index = all.firstIndex(where: { $0.fingerprint == key.fingerprint }) {
             all[index].key = key
-            if !all[index].groups.contains(.controllers) { all[index].groups.append(.controllers) }
+            for group in [GroupName.viewers, .controllers] where !all[index].groups.contains(group) { all[index].groups.append(group) }
         } else {
-            all.append(Friend(key: key, groups: [.controllers], isUngrouped: false))
+            all.append(Friend(key: key, groups: [.viewers, .controllers], isUngrouped: false))
         }
     }
 

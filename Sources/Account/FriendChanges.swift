@@ -11,12 +11,12 @@ extension Friends {
     public func add(_ file: [UInt8], to group: GroupName?, completion: @escaping (Result<KeyDescription, AccountError>) -> Void) {
         examine(file) { [self] result in
             guard case .success(let key) = result else { return completion(result) }
-            do throws(AccountError) { try checkRoom(for: key.fingerprint, in: group) } catch { return completion(.failure(error)) }
+            do throws(AccountError) { try checkRoom(for: key.fingerprint, in: [group]) } catch { return completion(.failure(error)) }
             join(key.fingerprint, file) { [self] result in
                 do throws(AccountError) {
                     let joined = try result.get()
                     let changes = KeyFileChanges(mau)
-                    try write(joined, alsoTo: .some(group), changes)
+                    try write(joined, alsoTo: [group], changes)
                     do throws(SystemError) { try changes.run() } catch { throw .system(error) }
                     completion(.success(joined.key))
                 } catch { completion(.failure(error)) }

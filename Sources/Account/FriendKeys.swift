@@ -62,14 +62,20 @@ extension Friends {
         }
     }
 
-    /// Throws `tooMany` when there is no room for the key in the group.
-    func checkRoom(for fingerprint: Fingerprint, in group: GroupName?) throws(AccountError) {
+    /// Throws `tooMany` when there is no room for the key in one of the groups.
+    func checkRoom(for fingerprint: Fingerprint, in groups: [GroupName?]) throws(AccountError) {
         var odd: [OddFile] = []
         do throws(SystemError) {
             let files = try listFiles(&odd)
-            let isThere = files.contains { $0.name == fingerprint && $0.group == group }
-            if !isThere, files.count >= Bounds.friends { throw SystemError(code: ErrorNumber.quota, call: "friend") }
-            if let group, try Files.status(mau.keys(of: group)) == nil, try groupCount() >= Bounds.groups { throw SystemError(code: ErrorNumber.quota, call: "group") }
+            var fileCount = files.count, newGroups = 0
+            for group in groups {
+                if files.contains(where: { $0.name == fingerprint && $0.group == group }) { continue }
+                fileCount += 1
+                if fileCount > Bounds.friends { throw SystemError(code: ErrorNumber.quota, call: "friend") }
+                guard let group, try Files.status(mau.keys(of: group)) == nil else { continue }
+                newGroups += 1
+                if try groupCount() + newGroups > Bounds.groups { throw SystemError(code: ErrorNumber.quota, call: "group") }
+            }
         } catch { throw error.code == ErrorNumber.quota ? .tooMany : .system(error) }
     }
 
@@ -83,15 +89,15 @@ extension Friends {
         return count
     }
 
-    /// Writes a joined key everywhere the friend is, so that no older copy is left, and into `group`.
-    func write(_ joined: JoinedKey, alsoTo group: GroupName??, _ changes: KeyFileChanges) throws(AccountError) {
+    /// Writes a joined key everywhere the friend is, so that no older copy is left, and then into `groups`, one after the other.
+    func write(_ joined: JoinedKey, alsoTo groups: [GroupName?], _ changes: KeyFileChanges) throws(AccountError) {
         let fingerprint = joined.key.fingerprint
         let files = try files(of: fingerprint)
         // The oldest: it stays what it is in the eyes of who else has one of its subkeys.
         var time: Int64 = 0
         for file in files where time == 0 || file.modificationTime < time { time = file.modificationTime }
         for file in files { changes.write(joined.message, fingerprint, file.group, time: time) }
-        if let group, !files.contains(where: { $0.group == group }) { changes.write(joined.message, fingerprint, group, time: time) }
+        for group in groups where !files.contains(where: { $0.group == group }) { changes.write(joined.message, fingerprint, group, time: time) }
     }
 
     /// Where a friend's key lies.

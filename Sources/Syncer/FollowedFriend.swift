@@ -58,7 +58,7 @@ final class FollowedFriend {
     var listsOnlyFirst = false
     /// What earlier processes left of downloads has been removed.
     var isClean = false
-    /// Sums of files that were refused: the first octets tell.
+    /// Entries that were refused, by sum (the first octets tell) and size: with another size it is another entry.
     private var refusals: [UInt64] = []
 
     init(_ fingerprint: Fingerprint) { self.fingerprint = fingerprint }
@@ -94,12 +94,12 @@ final class FollowedFriend {
     /// now, and only a complete listing has them.
     var position: Int64? { counters.refused[Refusal.Kind.signatures.rawValue] > 0 ? nil : since }
 
-    func isRefused(_ sum: SHA256Sum) -> Bool { refusals.contains(sum.words.0) }
+    func isRefused(_ sum: SHA256Sum, _ size: Int64) -> Bool { refusals.contains(sum.words.0 &+ UInt64(truncatingIfNeeded: size)) }
 
     /// False when no more are remembered.
-    func remember(_ sum: SHA256Sum) -> Bool {
+    func remember(_ sum: SHA256Sum, _ size: Int64) -> Bool {
         guard refusals.count < Bounds.syncRefusals else { return false }
-        if !isRefused(sum) { refusals.append(sum.words.0) }
+        if !isRefused(sum, size) { refusals.append(sum.words.0 &+ UInt64(truncatingIfNeeded: size)) }
         return true
     }
 

@@ -38,15 +38,15 @@ extension SyncPass {
             guard file.fingerprint == friend.fingerprint else {
                 return refuseEntry(file.name.octets, SHA256Sum(of: file.fingerprint.octets + file.name.octets), .otherUser)
             }
-            if directory?.knownSum(of: file.name) == file.sum || friend.isRefused(file.sum) { return }
-            guard file.size <= Int64(Bounds.fileSize) else { return refuse(file.name.octets, file.sum, .tooLarge) }
+            if directory?.knownSum(of: file.name) == file.sum || friend.isRefused(file.sum, file.size) { return }
+            guard file.size <= Int64(Bounds.fileSize) else { return refuse(file.name.octets, file.sum, file.size, .tooLarge) }
             if queue.isFull { isTruncated = true } else { queue.append(file) }
         }
     }
 
     /// What is no file of the friend's stands in each of its listings: it is counted and named once.
     private func refuseEntry(_ name: [UInt8], _ sum: SHA256Sum, _ refusal: Refusal) {
-        if !friend.isRefused(sum) { refuse(name, sum, refusal) }
+        if !friend.isRefused(sum, 0) { refuse(name, sum, 0, refusal) }
     }
 
     /// The head of a listing: when it was made, and where it goes on.

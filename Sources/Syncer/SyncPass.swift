@@ -239,7 +239,7 @@ final class SyncPass {
             syncer.received?(friend.fingerprint, file.name, entry)
         case .refused(let refusal):
             hadProgress = true
-            refuse(file.name.octets, file.sum, refusal)
+            refuse(file.name.octets, file.sum, file.size, refusal)
         case .vanished:
             misses += 1
             syncer.counters.vanished += 1
@@ -280,7 +280,7 @@ final class SyncPass {
     }
 
     /// Counts and names a file that is not taken.
-    func refuse(_ name: [UInt8], _ sum: SHA256Sum, _ refusal: Refusal) {
+    func refuse(_ name: [UInt8], _ sum: SHA256Sum, _ size: Int64, _ refusal: Refusal) {
         guard !isOver else { return }
         syncer.counters.refused[refusal.kind.rawValue] += 1
         friend.counters.refused[refusal.kind.rawValue] += 1
@@ -291,6 +291,6 @@ final class SyncPass {
         line.field("file", octets: name)
         line.field("reason", reason)
         line.write()
-        if !friend.remember(sum) { end(.tooManyRefusals) }
+        if !friend.remember(sum, size) { end(.tooManyRefusals) }
     }
 }

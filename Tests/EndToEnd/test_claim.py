@@ -71,6 +71,8 @@ def test_a_node_is_claimed_and_commanded(node, ada):
     owner = Controller.__new__(Controller)
     owner.node, owner.gnupg, owner.fingerprint, owner.names = node, ada.gnupg, ada.fingerprint, 0
     assert owner.command(1)[0] == 201 and owner.led() == 1
+    assert (node.root / f".mau/viewers/{ada.fingerprint}.pgp").exists()
+    wait_until(lambda: any(ada.gnupg.run("--decrypt", file, check=False).returncode == 0 for file in node.own.glob("r-humidity-*")), "a reading for its owner")
     assert one_sentence(node.command("claim-code", "--root", node.root, identity=False, check=False), "noInput")
     assert node.stop() == 0
     node.start("--claim-file", boot)

@@ -79,6 +79,7 @@ def test_a_controller_adds_another_who_commands_at_once(node, owner, people):
     assert owner.led() == 1
     completed(owner.command(0))
     assert controllers(node) == sorted([owner.fingerprint, new.fingerprint])
+    assert (node.root / f".mau/viewers/{new.fingerprint}.pgp").exists(), "who commands a device reads what it measures"
     lines = wait_until(lambda: len(lines := log_lines(node)) == 3 and lines, "the log")
     assert lines[0].endswith(f" AddController={new.fingerprint} completed") and owner.fingerprint in lines[0]
     assert node.status()["commands"]["controllerChanges"] == 1
@@ -90,8 +91,6 @@ def test_a_controller_adds_another_who_commands_at_once(node, owner, people):
 def test_a_removed_controller_has_no_rights_at_once(node, owner, people, gnupg):
     new = newcomer(node, people)
     completed(owner.change("AddController", new.fingerprint, new.key))
-    (node.directory / "new.pgp").write_bytes(new.key)
-    node.command("friend add", "--group", "viewers", node.directory / "new.pgp")
     identity = node.directory / "new.pem"
     identity.write_bytes(Identity(people.run("--export-secret-keys", new.fingerprint.upper()).stdout).pem())
     name = completed(new.command(1))["identifier"]
@@ -153,6 +152,7 @@ def test_a_device_is_handed_over(node, owner, people, gnupg):
     new = newcomer(node, people)
     answer = completed(owner.change("HandOver", new.fingerprint, new.key))
     assert answer["@type"] == ["Answer", "HandOver"] and answer["object"]["identifier"] == new.fingerprint
+    assert (node.root / f".mau/viewers/{new.fingerprint}.pgp").exists()
     assert controllers(node) == [new.fingerprint]
     for former in (owner, second):
         assert former.command(1)[0] == 403

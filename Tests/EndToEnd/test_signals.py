@@ -31,7 +31,7 @@ def programs(node):
 
 def nothing_is_left(node):
     assert list(node.runtime.iterdir()) == []
-    wait_until(lambda: not programs(node), "the end of its programs")  # gpg-agent takes a moment to see that it is needed no more
+    assert not programs(node)
 
 
 def hang(tmp_path, hangs_at, works_first=True):

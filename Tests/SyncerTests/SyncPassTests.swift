@@ -180,6 +180,11 @@ extension SyncerTests {
             rig.peer.forget()
             try rig.pass(Bounds.syncIntervalSeconds)
             #expect(rig.peer.requests.count == 1 && rig.friend.counters.refusedFiles == 4)
+            // The same files listed as they are, are other entries.
+            rig.peer.listedSize = { _, size in size }
+            rig.friend.since = nil
+            try rig.pass(Bounds.syncIntervalSeconds)
+            #expect(try rig.names() == ["good.pgp", "huge.pgp", "long.pgp", "short.pgp"])
         }
 
         /// A listing has them each time.
