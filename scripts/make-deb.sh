@@ -33,7 +33,12 @@ libraries() {
   local options=()
   mkdir -p "$work/debian"
   printf 'Source: %s\n\nPackage: %s\nArchitecture: any\n' "$package" "$package" > "$work/debian/control"
-  if [ -n "$sysroot" ]; then options=(--admindir="$sysroot/var/lib/dpkg" -l"$(echo "$sysroot"/usr/lib/*-linux-gnu*)"); fi
+  if [ -n "$sysroot" ]; then
+    # Its lists of files, as they lie here.
+    cp -r "$sysroot/var/lib/dpkg" "$work/dpkg"
+    sed -i "s|^|$sysroot|" "$work"/dpkg/info/*.list
+    options=(--admindir="$work/dpkg" -l"$(echo "$sysroot"/usr/lib/*-linux-gnu*)")
+  fi
   # What it is linked with for nothing is said elsewhere; that it does not lie in a package's directory does not matter.
   (cd "$work" && DEB_HOST_ARCH=$architecture dpkg-shlibdeps "${options[@]}" -O -e"$binary") 2> "$work/shlibdeps" | sed -n 's/^shlibs:Depends=//p' | grep . \
     || { cat "$work/shlibdeps" >&2; exit 65; }

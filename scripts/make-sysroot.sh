@@ -27,7 +27,7 @@ for package in "$private"/cache/archives/*.deb; do
     --exclude='./var/*' --exclude='./etc/*' --exclude='./usr/libexec/*' --exclude='*.gir'
   name=$(dpkg-deb --show --showformat '${Package}' "$package")
   if dpkg-deb --info "$package" symbols > "$database/info/$name:$architecture.symbols" 2> /dev/null; then
-    dpkg-deb --fsys-tarfile "$package" | tar -t | sed -nE "s|^\./(.*[^/])$|$directory/\1|p" > "$database/info/$name:$architecture.list"
+    dpkg-deb --fsys-tarfile "$package" | tar -t | sed -nE 's|^\.(/.*[^/])$|\1|p' > "$database/info/$name:$architecture.list"
     { echo "Status: install ok installed"; dpkg-deb --field "$package"; echo; } >> "$database/status"
   else
     rm "$database/info/$name:$architecture.symbols"
