@@ -86,17 +86,14 @@ mbedtls: packages-build $(MBEDTLS) ## Unpack Mbed TLS for `swift build` (MBEDTLS
 test-tls: packages-build $(MBEDTLS) ## Run Mbed TLS's own suites for pk, x509 and ssl against the patched tree
 	@scripts/test-mbedtls.sh
 
-# These wait for a clock most of the time: they run beside the others.
-WAITING := $(addprefix Tests/EndToEnd/test_,kill.py story.py sync.py)
+# So many files of tests at a time, those first that take longest: most wait for a clock, or for the other side, most of the time.
+SIDE_BY_SIDE = -q --dist loadfile --no-loadscope-reorder -n
 
 test-end-to-end: .venv/.complete ## Test the real binary with the real gpg and curl (TESTS="-k word" picks)
 ifdef TESTS
 	$(PYTEST) -q Tests/EndToEnd $(TESTS)
 else
-	@mkdir -p .build
-	@$(PYTEST) -q $(WAITING) > .build/waiting-tests.log 2>&1 & waiting=$$!; \
-	$(PYTEST) -q Tests/EndToEnd $(addprefix --ignore=,$(WAITING)); status=$$?; \
-	echo "$(WAITING):"; wait $$waiting || status=1; cat .build/waiting-tests.log; exit $$status
+	$(PYTEST) $(SIDE_BY_SIDE) 3 $(addprefix Tests/EndToEnd/test_,sync.py mau_bluetooth.py kill.py story.py discovery.py) Tests/EndToEnd
 endif
 
 test-package: packages-build packages-deb packages-board packages-tests .venv/.complete ## Test the packages of what was built, on a Debian 13 with systemd in namespaces (root; TESTS="-k word" picks)
@@ -108,7 +105,12 @@ GUESTS := $(addprefix .build/bluetooth/,trixie.cpio bookworm.cpio)
 test-bluetooth: packages-build packages-bluetooth .venv/.bluetooth $(GUESTS) ## Test Bluetooth with the real bluetoothd and kernel in QEMU, without a radio (TESTS="-k word" picks)
 	@$(MAKE) --no-print-directory check-embedded
 	@$(MAKE) --no-print-directory mau
+ifdef TESTS
 	$(PYTEST) -q Tests/Bluetooth $(TESTS)
+else
+	@# Two guests at a time; these are the files that take longest.
+	$(PYTEST) $(SIDE_BY_SIDE) 2 $(addprefix Tests/Bluetooth/test_,old_bluez.py mau.py hostile.py recovery.py many.py) Tests/Bluetooth
+endif
 
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
@@ -144,7 +146,7 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	@scripts/mbedtls-sources.sh third-party/mbedtls-source
 	@touch $@
 
-.sysroot/%/.complete: scripts/make-sysroot.sh scripts/make-libraries.sh
+.sysroot/%/.complete: scripts/make-sysroot.sh scripts/make-libraries.sh third-party/nghttp2/huffman.c
 	scripts/make-sysroot.sh $* $(SYSROOT_SUITE) .sysroot/$* $(SYSROOT_PACKAGES) -- $(SYSROOT_LIBRARIES)
 	SWIFT=$(SWIFT) scripts/make-libraries.sh $* .sysroot/$*
 	@touch $@

@@ -6,6 +6,7 @@
 # machine's own libraries.
 set -euo pipefail
 architecture=$1 sysroot=$2
+here=$(cd "$(dirname "$0")/.." && pwd)
 case $architecture in # as in the toolset.json of the boards
   arm64) target=(--target=aarch64-linux-gnu) libraries=$sysroot/usr/lib/aarch64-linux-gnu word=(-DHAVE_TI_MODE=1) ;;
   armhf) target=(--target=armv7-linux-gnueabihf -mfpu=vfpv3-d16 -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64) libraries=$sysroot/usr/lib/arm-linux-gnueabihf word=() ;;
@@ -43,8 +44,9 @@ compile() {
 
 # What their configure finds on Debian, of what these files ask for. HAVE_TI_MODE: 64 times 64 bits in one instruction or two.
 nghttp2=$source/nghttp2/lib
+mapfile -t files < <(find "$nghttp2" -maxdepth 1 -name '*.c' ! -name nghttp2_hd_huffman.c | sort) # that one is part of ours
 compile libnghttp2 -Oz -DHAVE_ARPA_INET_H -DHAVE_NETINET_IN_H -DHAVE_CLOCK_GETTIME -DHAVE_DECL_CLOCK_MONOTONIC=1 \
-  -I"$nghttp2/includes" -- "$nghttp2"/*.c
+  -I"$nghttp2/includes" -I"$nghttp2" -- "${files[@]}" "$here/third-party/nghttp2/huffman.c"
 compile libjansson -Oz -DHAVE_ENDIAN_H -DHAVE_FCNTL_H -DHAVE_SCHED_H -DHAVE_UNISTD_H -DHAVE_SYS_PARAM_H -DHAVE_SYS_STAT_H -DHAVE_SYS_TIME_H \
   -DHAVE_SYS_TYPES_H -DHAVE_STDINT_H -DHAVE_CLOSE -DHAVE_GETPID -DHAVE_GETTIMEOFDAY -DHAVE_OPEN -DHAVE_READ -DHAVE_SCHED_YIELD \
   -DHAVE_SYNC_BUILTINS -DHAVE_ATOMIC_BUILTINS -DUSE_URANDOM -DINITIAL_HASHTABLE_ORDER=3 -- "$source"/jansson/src/*.c

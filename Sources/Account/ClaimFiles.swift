@@ -9,6 +9,8 @@ public final class ClaimFiles {
     private let claim: OpaquePointer?
     /// The code with the node's fingerprint, terminated; nil: there is none that counts.
     private var present: UnsafePointer<CChar>?
+    /// Who waits for the removal that is under way: its one job may be submitted once.
+    private var removing: [() -> Void] = []
     /// The node's proof, and whatever is put behind it.
     public var answer = [UInt8](repeating: 0, count: Int(MAUD_CLAIM_PROOF))
 
@@ -44,7 +46,15 @@ public final class ClaimFiles {
     public func end(on worker: Worker, done: @escaping () -> Void) {
         present = nil
         guard let claim else { return done() }
-        do throws(SystemError) { try worker.submit(maud_claim_job(claim), completion: done) } catch { done() }
+        removing.append(done)
+        if removing.count > 1 { return }
+        do throws(SystemError) { try worker.submit(maud_claim_job(claim)) { [unowned(unsafe) self] in isRemoved() } } catch { isRemoved() }
+    }
+
+    private func isRemoved() {
+        let waiting = removing
+        removing = []
+        for done in waiting { done() }
     }
 
     /// What an attempt proves.

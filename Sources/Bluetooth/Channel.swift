@@ -12,6 +12,7 @@ public final class Channel {
     /// What clients connect to; nil: nothing listens.
     private(set) var psm: UInt16?
     private let count = StreamCount()
+    private var resume: Timer?
     /// Streams that there are now.
     public var streams: Int { count.value }
     /// Since the start.
@@ -43,6 +44,7 @@ public final class Channel {
 
     func close() {
         guard listener >= 0 else { return }
+        if let resume { loop.cancel(resume) }
         loop.remove(listener)
         _ = maud_close(listener)
         listener = -1
@@ -54,7 +56,8 @@ public final class Channel {
             var largest: UInt16 = 0
             let result = maud_accept_l2cap(listener, &largest)
             if result == -ErrorNumber.again { return }
-            guard result >= 0 else { continue }
+            if result == -ErrorNumber.processFiles || result == -ErrorNumber.systemFiles || result == -ErrorNumber.noMemory { return pause() }
+            guard result >= 0 else { continue } // gone before it was accepted
             let socket = FileDescriptor(owning: result)
             guard count.value < Bounds.bluetoothClients, let stream = try? L2CAPStream(owning: socket, largest: Int(largest), count: count, loop: loop) else {
                 refused += 1
@@ -63,5 +66,13 @@ public final class Channel {
             accepted += 1
             accept(stream)
         }
+    }
+
+    /// Without descriptors left the loop would spin on a client that it cannot take. Who comes meanwhile waits in the kernel.
+    private func pause() {
+        try? loop.modify(listener, [])
+        let timer = resume ?? Timer { [unowned(unsafe) self] in try? loop.modify(listener, .read) }
+        resume = timer
+        loop.schedule(timer, after: Int64(Bounds.acceptPauseSeconds) * nanosecondsPerSecond)
     }
 }

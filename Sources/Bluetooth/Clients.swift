@@ -73,7 +73,9 @@ public final class Clients {
         counters.subscribed += 1
         if let former = client(device) { remove(former) }
         if isApart || clients.contains(where: { isThere($0) }) { areApart = true }
-        let isRefused = clients.count(where: { !$0.isRefused }) >= Bounds.bluetoothClients && !evict()
+        // Whoever waits for a place gets the one that is made.
+        if isFull { evict() }
+        let isRefused = isFull
         if isRefused {
             counters.refused += 1
             guard clients.count < Bounds.bluetoothClients + Bounds.bluetoothRefused else { return false }
@@ -127,12 +129,14 @@ public final class Clients {
         return true
     }
 
-    /// Makes room by a client without a stream.
-    private func evict() -> Bool {
-        guard let idle = clients.first(where: { !$0.isRefused && !($0.link?.isBusy ?? false) }) else { return false }
+    /// Every place is taken.
+    private var isFull: Bool { clients.count { !$0.isRefused } >= Bounds.bluetoothClients }
+
+    /// Makes room by a client without a stream, if there is one.
+    private func evict() {
+        guard let idle = clients.first(where: { !$0.isRefused && !($0.link?.isBusy ?? false) }) else { return }
         counters.evicted += 1
         remove(idle)
-        return true
     }
 
     private func remove(_ client: Client, _ reason: CloseReason = .done) {

@@ -101,7 +101,7 @@ public struct CloseReason: Error, Equatable, Sendable {
     public static let shared = CloseReason(rawValue: 7)
 
     /// Whether it answers an open fragment; the others are about a stream before it.
-    var refusesOpening: Bool { self == .version || self == .busy || self == .stopping || self == .shared }
+    public var refusesOpening: Bool { self == .version || self == .busy || self == .stopping || self == .shared }
 
     /// As a part of a sentence: "the node closed the stream: ...".
     public var explanation: StaticString {

@@ -123,19 +123,24 @@ static void watch(struct maud_bluez *b, const char *name) {
   strcpy(b->watched, match);
   sd_bus_add_match_async(b->bus, &b->watch, match, adapters_changed, is_watching, b);
 }
-/* The adapter's name in what introspection says of /org/bluez: `<node name="hci0"/>`. */
-static bool find_adapter(const struct maud_bluez *b, const char *xml, char *name, size_t size) {
+/* The name of an adapter, this one or any, in what introspection says of /org/bluez: `<node name="hci0"/>`. */
+static bool find_adapter(const char *xml, const char *wanted, char *name, size_t size) {
   static const char beginning[] = "<node name=\"";
   name[0] = 0;
   while ((xml = strstr(xml, beginning))) {
     xml += sizeof beginning - 1;
     size_t count = strcspn(xml, "\"/<>'");
     if (count == 0 || count >= size || xml[count] != '"') continue;
-    bool is_better = b->wanted ? strlen(b->wanted) == count && memcmp(b->wanted, xml, count) == 0
-                               : !name[0] || count < strlen(name) || (count == strlen(name) && memcmp(xml, name, count) < 0);
+    bool is_better = wanted ? strlen(wanted) == count && memcmp(wanted, xml, count) == 0
+                            : !name[0] || count < strlen(name) || (count == strlen(name) && memcmp(xml, name, count) < 0);
     if (is_better) { memcpy(name, xml, count); name[count] = 0; }
   }
   return name[0];
+}
+/* The one that is used stays it as long as it is there: everything is registered with it. */
+static bool choose_adapter(struct maud_bluez *b, const char *xml, char *name, size_t size) {
+  const char *used = maud_bluez_adapter(b);
+  return (used && find_adapter(xml, used, name, size)) || find_adapter(xml, b->wanted, name, size);
 }
 static int take_nodes(sd_bus_message *m, void *owner, sd_bus_error *error) {
   (void)error;
@@ -144,14 +149,15 @@ static int take_nodes(sd_bus_message *m, void *owner, sd_bus_error *error) {
   char name[64], path[sizeof name + 16];
   give_up(&b->looking);
   if (b->looks_again) { look(b); return 0; }
-  if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "s", &xml) < 0 || !find_adapter(b, xml, name, sizeof name)) {
+  if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "s", &xml) < 0 || !choose_adapter(b, xml, name, sizeof name)) {
     watch(b, b->wanted);
     set_state(b, MAUD_BLUEZ_NO_ADAPTER);
     return 0;
   }
   snprintf(path, sizeof path, "/org/bluez/%s", name);
   if (!b->adapter || strcmp(b->adapter, path) != 0) {
-    forget(&b->adapter);
+    /* With the other one nothing is registered. */
+    if (b->adapter) set_state(b, MAUD_BLUEZ_NO_ADAPTER);
     b->adapter = strdup(path);
     watch(b, name);
   }
@@ -208,11 +214,13 @@ static int take_registration(sd_bus_message *m, void *owner, sd_bus_error *error
   (void)error;
   struct maud_bluez *b = owner;
   give_up(&b->registering);
-  if (problem(m) && !b->is_anywhere) {
+  const char *name = problem(m);
+  /* The handles are somebody else's. Whatever else went wrong, the table stays where phones remember it (docs/bluetooth.md, 1.1). */
+  if (name && !strcmp(name, BLUEZ ".Error.Failed") && !b->is_anywhere) {
     b->is_anywhere = true;
     if (maud_bluez_register(b) >= 0) return 0;
   }
-  tell(b, MAUD_BLUEZ_REGISTERED, problem(m));
+  tell(b, MAUD_BLUEZ_REGISTERED, name);
   return 0;
 }
 static int take_advertising(sd_bus_message *m, void *owner, sd_bus_error *error) {

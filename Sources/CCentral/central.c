@@ -83,9 +83,11 @@ static int send_call(struct maud_central *c, uint64_t tag, int r, sd_bus_message
   else if (r >= 0) r = -ENOMEM;
   r = maud_bus_send(c->bus, r, m, &slot, take_answer, call);
   if (r < 0) { free(call); return r; }
-  /* The call goes with its slot, and that with the answer or the bus. */
+  /* The call goes with its slot, and that with the answer or the bus, which has a reference of its own from now on. */
   sd_bus_slot_set_destroy_callback(slot, free);
-  return sd_bus_slot_set_floating(slot, 1);
+  r = sd_bus_slot_set_floating(slot, 1);
+  sd_bus_slot_unref(slot);
+  return r;
 }
 
 /* ---- Calls ---- */

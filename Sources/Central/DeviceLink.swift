@@ -121,7 +121,8 @@ public final class DeviceLink {
             guard let device else { return fail(.lost) }
             if device.isResolved { return read() }
             if !device.isConnected { connectionFailed("it ended at once") }
-        case .reading, .ready: if device?.isConnected != true { fail(.lost) }
+        case .reading: if device?.isConnected != true { connectionFailed("it ended at once") }
+        case .ready: if device?.isConnected != true { fail(.lost) }
         case .idle, .connecting, .failed: break
         }
     }
@@ -184,6 +185,12 @@ public final class DeviceLink {
     }
 
     func opened(by carrier: Carrier) { self.carrier = carrier }
+
+    /// Why the device wants no stream over GATT, as it said of the last one; nil: it did not say so.
+    public var refusal: CloseReason? {
+        guard case .closedByPeer(let reason)? = gatt?.stream?.ending, reason.refusesOpening else { return nil }
+        return reason
+    }
 
     /// The kernel's addresses of a channel.
     var ends: (adapter: Adapter, device: RadioDevice)? {

@@ -85,7 +85,7 @@ package final class Network {
 
     /// Addresses to try for one device: the given ones, or what the network announces.
     func addresses(of fingerprint: Fingerprint) throws(CommandError) -> [PeerAddress] {
-        if desk.place.usesBluetooth { return try madeRadio().find(fingerprint).map { [$0] } ?? [] }
+        if desk.place.usesBluetooth { return try madeRadio().find(fingerprint, except: []) }
         let given = desk.place.addresses(of: fingerprint)
         if !given.isEmpty { return given }
         let all = try announced { discovered.contains { $0.fingerprint == fingerprint } }
@@ -96,6 +96,7 @@ package final class Network {
 
     /// A connection to a device that has proven to be it; or why there is none.
     func connect(_ fingerprint: Fingerprint) throws(CommandError) -> Result<PeerConnection, Unreachable> {
+        if desk.place.usesBluetooth { return try connectByRadio(fingerprint) }
         var problem = noAddress
         for address in try addresses(of: fingerprint) {
             switch try connect(fingerprint, at: address) {
@@ -147,9 +148,12 @@ package final class Network {
 
     /// Fetches what is new from a followed friend.
     func visit(_ fingerprint: Fingerprint) throws(CommandError) -> Visit {
+        if desk.place.usesBluetooth { return try visitByRadio(fingerprint) }
         let addresses = try addresses(of: fingerprint)
-        if addresses.isEmpty { return Visit(isAway: true, problem: noAddress) }
-        if addresses[0].isBluetooth, let problem = try linkProblem(fingerprint, at: addresses[0]) { return Visit(problem: problem) }
+        return addresses.isEmpty ? Visit(isAway: true, problem: noAddress) : try visit(fingerprint, at: addresses)
+    }
+
+    func visit(_ fingerprint: Fingerprint, at addresses: [PeerAddress]) throws(CommandError) -> Visit {
         if visits == nil { visits = try Visits(self) }
         return try visits?.visit(fingerprint, addresses) ?? Visit()
     }
@@ -158,5 +162,9 @@ package final class Network {
 /// Why a device could not be reached.
 struct Unreachable: Error {
     let reason: Message
+    /// Somebody is there who is not who was asked for.
+    var isAnother = false
+    /// Nobody was found to try.
+    var isAway = false
     var description: Message { reason }
 }

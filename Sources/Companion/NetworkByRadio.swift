@@ -4,11 +4,14 @@ import Node
 import OpenPGP
 import Peer
 import System
+import TLS
 
 /// Reaching devices by Bluetooth: what `Network` does when it is asked to.
 extension Network {
     /// Seconds for a stream, with its handshake, on a link that is there.
     private static let streamSeconds = 20.0
+    /// Devices that may advertise the same before nobody is believed any more.
+    private static let mostCandidates = 8
 
     /// Why no address of a device is known.
     var noAddress: Message {
@@ -34,22 +37,70 @@ extension Network {
     /// Those of everybody announced or heard who wait for an owner, as far as they say.
     var claimable: [Fingerprint] { claimableByAnnouncement + (radio?.heard.filter(\.canBeClaimed).compactMap(\.fingerprint) ?? []) }
 
+    /// Tries whoever may be the device, one after another, until one is not another one: who only advertises what a device advertises keeps
+    /// nobody from it. Returns why the last one was not it; nil: nobody was heard.
+    private func tryAll(_ fingerprint: Fingerprint, _ attempt: (PeerAddress) throws(CommandError) -> Unreachable?) throws(CommandError) -> Unreachable? {
+        let radio = try madeRadio()
+        var others: [PeerAddress] = [], last: Unreachable? = Unreachable(reason: noAddress, isAway: true)
+        while others.count < Network.mostCandidates, let address = try radio.find(fingerprint, except: others).first {
+            last = try attempt(address)
+            guard let last, last.isAnother else { return last }
+            radio.leave(address)
+            others.append(address)
+        }
+        return last
+    }
+
     /// Makes the link to a device; why there is none, or nil.
-    func linkProblem(_ fingerprint: Fingerprint, at address: PeerAddress) throws(CommandError) -> Message? {
+    private func linkProblem(_ fingerprint: Fingerprint, at address: PeerAddress) throws(CommandError) -> Unreachable? {
         switch try madeRadio().prepare(address) {
-        case .failure(let failure): failure.description
-        case .success(let node) where node.fingerprint != fingerprint: "it says to be \(node.fingerprint.hexadecimal)"
-        case .success(let node) where !node.speaksTLS: "it does not speak TLS"
+        case .failure(let failure): Unreachable(reason: failure.description)
+        case .success(let node) where node.fingerprint != fingerprint: Unreachable(reason: "it says to be \(node.fingerprint.hexadecimal)", isAnother: true)
+        case .success(let node) where !node.speaksTLS: Unreachable(reason: "it does not speak TLS")
         case .success: nil
         }
     }
 
+    func connectByRadio(_ fingerprint: Fingerprint) throws(CommandError) -> Result<PeerConnection, Unreachable> {
+        var made: PeerConnection?
+        let problem = try tryAll(fingerprint) { (address) throws(CommandError) in
+            switch try connectByRadio(fingerprint, at: address) {
+            case .success(let connection):
+                made = connection
+                return nil
+            case .failure(let problem): return Unreachable(reason: "\(address.words): \(problem.reason)", isAnother: problem.isAnother)
+            }
+        }
+        if let made { return .success(made) }
+        return .failure(problem ?? Unreachable(reason: noAddress))
+    }
+
     func connectByRadio(_ fingerprint: Fingerprint, at address: PeerAddress) throws(CommandError) -> Result<PeerConnection, Unreachable> {
-        if let problem = try linkProblem(fingerprint, at: address) { return .failure(Unreachable(reason: problem)) }
+        if let problem = try linkProblem(fingerprint, at: address) { return .failure(problem) }
         switch try dial(fingerprint, at: address, seconds: Network.streamSeconds) {
         case .success(let connection): return .success(connection)
-        case .failure(let error): return .failure(Unreachable(reason: error.description))
+        case .failure(.handshake(.wrongPeer)): return .failure(Unreachable(reason: Message(TLSError.wrongPeer.description), isAnother: true))
+        case .failure(let error): return .failure(Unreachable(reason: refusal(at: address) ?? error.description))
         }
+    }
+
+    func visitByRadio(_ fingerprint: Fingerprint) throws(CommandError) -> Visit {
+        var visit = Visit()
+        let problem = try tryAll(fingerprint) { (address) throws(CommandError) in
+            visit = Visit()
+            if let problem = try linkProblem(fingerprint, at: address) { return problem }
+            visit = try self.visit(fingerprint, at: [address])
+            guard let problem = visit.problem else { return nil }
+            return Unreachable(reason: refusal(at: address) ?? problem, isAnother: problem.text == Message(TLSError.wrongPeer.description).text)
+        }
+        visit.problem = problem?.reason
+        visit.isAway = problem?.isAway ?? false
+        return visit
+    }
+
+    /// Why a device that was reached wants no stream, as it says itself; nil: it does not say so.
+    func refusal(at address: PeerAddress) -> Message? {
+        radio?.link(to: address)?.refusal.map { "the device closed the stream: \($0.explanation)" }
     }
 
     /// How strong a device is heard, in dBm, and by what it was reached; nil when it is none of Bluetooth's.

@@ -113,23 +113,25 @@ final class Radio {
         heard.sort { ($0.device.signalStrength ?? 0, $0.device.address) > ($1.device.signalStrength ?? 0, $1.device.address) }
     }
 
-    /// Where a device is, as far as its advertisement can be believed; nil: it was not heard.
-    func find(_ fingerprint: Fingerprint) throws(CommandError) -> PeerAddress? {
+    /// Where a device may be, as far as advertisements can be believed, the likeliest first; empty: it was not heard.
+    /// - Parameter others: who advertised the same and has turned out to be another one.
+    func find(_ fingerprint: Fingerprint, except others: [PeerAddress]) throws(CommandError) -> [PeerAddress] {
         let identity = Array(fingerprint.octets.suffix(8))
-        if let known = hit(fingerprint, identity) { return known }
+        func candidates() -> [PeerAddress] {
+            let proven = heard.filter { $0.fingerprint == fingerprint }, likely = heard.filter { $0.fingerprint == nil && $0.device.identity == identity }
+            return (proven + likely).compactMap { Radio.address(of: $0.device) }.filter { !others.contains($0) }
+        }
+        let known = candidates()
+        if !known.isEmpty { return known }
         // Who was searched for in vain is not searched for at once again.
-        if let searched, desk.loop.now - searched < 5 * nanosecondsPerSecond { return nil }
-        try listen(seconds: Radio.searchSeconds) { $0.identity == identity }
-        if let found = hit(fingerprint, identity) { return found }
+        if let searched, desk.loop.now - searched < 5 * nanosecondsPerSecond { return [] }
+        try listen(seconds: Radio.searchSeconds) { device in device.identity == identity && !others.contains { $0 == Radio.address(of: device) } }
+        let found = candidates()
+        if !found.isEmpty { return found }
         // Somebody who does not say who it is may be the one.
         for one in heard where one.device.identity == nil && one.fingerprint == nil { _ = try prepare(Radio.address(of: one.device)) }
         searched = desk.loop.now
-        return hit(fingerprint, identity)
-    }
-
-    private func hit(_ fingerprint: Fingerprint, _ identity: [UInt8]) -> PeerAddress? {
-        let one = heard.first { $0.fingerprint == fingerprint } ?? heard.first { $0.fingerprint == nil && $0.device.identity == identity }
-        return one.flatMap { Radio.address(of: $0.device) }
+        return candidates()
     }
 
     static func address(of device: RadioDevice) -> PeerAddress? { PeerAddress(bluetooth: device.address) }

@@ -1,3 +1,4 @@
+import Bluetooth
 import Central
 import EventLoop
 import OpenPGP
@@ -37,6 +38,10 @@ private final class RadioDialing: Dialing {
     private var later: Timer?
     private var failure: PeerError?
     private let link: DeviceLink?
+    /// Times that another client's stream and ours ended each other (docs/bluetooth.md, 7.3), and how often that is borne.
+    private var disputes = 0
+    private static let mostDisputes = 2
+    private var again: Timer?
 
     init(_ fingerprint: Fingerprint, _ link: DeviceLink?, context: TLSContext, loop: EventLoop, _ completion: @escaping (Result<any Streams.Stream, PeerError>) -> Void) {
         self.fingerprint = fingerprint
@@ -45,11 +50,12 @@ private final class RadioDialing: Dialing {
         self.completion = completion
         self.link = link
         later = Timer { [unowned self] in finish() }
-        guard let link, link.isUp else {
-            end(.connection)
-            return
-        }
-        open(link)
+        again = Timer { [unowned self] in begin() }
+        begin()
+    }
+
+    private func begin() {
+        if let link, link.isUp { open(link) } else { end(.connection) }
     }
 
     private func open(_ link: DeviceLink) {
@@ -83,6 +89,14 @@ private final class RadioDialing: Dialing {
             stream?.close()
             return open(link)
         }
+        if case .handshake(.carrier) = failure, let link, link.isUp, link.carrier == .gatt, link.refusal == .shared, disputes < RadioDialing.mostDisputes {
+            // Whoever opens first is served.
+            disputes += 1
+            failure = nil
+            stream?.close()
+            if let again { loop.schedule(again, after: Int64.random(in: 0..<4 * nanosecondsPerSecond)) }
+            return
+        }
         let done = completion
         completion = nil
         if let stream, failure == nil {
@@ -96,6 +110,7 @@ private final class RadioDialing: Dialing {
     func cancel() {
         completion = nil
         if let later { loop.cancel(later) }
+        if let again { loop.cancel(again) }
         opening?.cancel()
         opening = nil
         stream?.close()

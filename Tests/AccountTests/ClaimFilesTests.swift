@@ -1,4 +1,5 @@
 import CLinux
+import EventLoop
 import OpenPGP
 import System
 import TestSupport
@@ -66,6 +67,21 @@ import Testing
         #expect(board.start().uri == nil)
         #expect(try board.text(board.code) == nil && board.text(board.boot) == nil)
         #expect(board.start().uri == nil)
+    }
+
+    /// A claim whose key is stored while the friends are read, who then have an owner already: each is told once, when the files are gone.
+    @Test func twoWhoEndItAtOnce() throws {
+        let board = try Board(), files = board.files, loop = try EventLoop(clock: SystemClock()), worker = try Worker(loop: loop)
+        files.begin(alice)
+        var told: [Int] = []
+        for number in 1...2 {
+            files.end(on: worker) {
+                told.append(number)
+                for path in [board.code, board.boot] { #expect((try? Files.status(path)) == nil) }
+            }
+        }
+        try worker.stop()
+        #expect(told == [1, 2] && !files.isClaimable)
     }
 
     @Test func whoCountsAsOwner() throws {

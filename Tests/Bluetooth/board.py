@@ -86,14 +86,15 @@ class Board:
 class GuestNode:
     """A node made by harness.Node on this machine, run in the guest."""
 
-    def __init__(self, guest, host, maud):
-        self.guest, self.host, self.maud = guest, host, maud
+    def __init__(self, guest, host, maud, place=NODE):
+        self.guest, self.host, self.maud, self.place = guest, host, maud, place
         self.fingerprint = host.fingerprint
         self.arguments = ()
 
     async def start(self, *arguments, patience=60):
         self.arguments = arguments
-        words = ["run", "--root", f"{NODE}/root", "--passphrase-file", f"{NODE}/passphrase", "--board", f"{NODE}/board.json", "--state", f"{NODE}/state",
+        place = self.place
+        words = ["run", "--root", f"{place}/root", "--passphrase-file", f"{place}/passphrase", "--board", f"{place}/board.json", "--state", f"{place}/state",
                  "--runtime", RUNTIME, "--http", "127.0.0.1:8008", "--https", "127.0.0.1:8448", "--no-mdns", *arguments]
         await self.guest.run(f"mkdir -p -m 700 {RUNTIME}; : > /tmp/maud.log; " + start_in_background("maud", f"{self.maud} {shlex.join(words)}"))
         try:
@@ -117,7 +118,11 @@ class GuestNode:
         return [line for line in (await self.log()).splitlines() if re.search(pattern, line)]
 
     async def status(self):
-        return json.loads(await self.guest.run(f"{self.maud} status --runtime {RUNTIME} --state {NODE}/state"))
+        return json.loads(await self.guest.run(f"{self.maud} status --runtime {RUNTIME} --state {self.place}/state"))
+
+    async def claim_code(self):
+        text = await self.guest.run(f"{self.maud} claim-code --root {self.place}/root")
+        return re.fullmatch(f"mau:{self.fingerprint}\\?claim=(\\S+)\n", text)[1]
 
     async def memory(self):
         """Octets of private memory, once they stay the same. The guest's disk is memory, so that the program's text counts as dirty there:

@@ -45,8 +45,12 @@ class Client:
         (service,) = await self.peer.discover_service(SERVICE)
         await service.discover_characteristics()
         self.node_value, self.into, self.out = (service.get_characteristics_by_uuid(uuid)[0] for uuid in (NODE, IN, OUT))
-        self.node = NodeValue.parse(bytes(await self.peer.read_value(self.node_value)))
+        await self.read_node()
         return self
+
+    async def read_node(self):
+        self.node = NodeValue.parse(bytes(await self.peer.read_value(self.node_value)))
+        return self.node
 
     async def subscribe(self):
         await self.peer.subscribe(self.out, self.notified)

@@ -52,9 +52,7 @@ def pytest_pyfunc_call(pyfuncitem):
 def content(tmp_path_factory):
     content = make_content(tmp_path_factory.mktemp("content"))
     yield content
-    content.host.close()
-    content.person.close()
-    content.gnupg.close()
+    content.close()
 
 
 def make_world(loop, tmp_path_factory, suite, content):

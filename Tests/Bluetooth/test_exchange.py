@@ -1,8 +1,5 @@
 """Files and commands over a GATT stream (docs/bluetooth.md, 2, 3 and 5)."""
-import asyncio
 import json
-import statistics
-import time
 
 import pytest
 
@@ -76,59 +73,6 @@ async def test_an_opening_right_after_the_subscription_gets_through(world, node,
     assert max(opens) <= 2
     if settings.endswith("false"):
         assert opens == [1, 1, 1]
-
-
-async def test_a_command_is_answered(world, node):
-    """Over GATT, and within 150 ms. The guest is emulated: the same command over TCP, in the guest and on this machine, tells how much slower that is."""
-    friend = world.content.friend
-    over_gatt, over_tcp, here = [], [], []
-    for value in (1, 0, 1):
-        exchange = await world.exchange()
-        command = friend.text(value)
-        file = await asyncio.to_thread(friend.sign, command)
-        start = time.monotonic()
-        status, headers, body = await exchange.request("PUT", f"/p2p/{friend.fingerprint}/c-{time.time_ns()}.json.pgp", file, Prefer="return=representation")
-        over_gatt.append((time.monotonic() - start) * 1000)
-        assert status == 201
-        answer = json.loads(await world.verified(body))
-        assert answer["actionStatus"] == "CompletedActionStatus" and answer["identifier"] == json.loads(command)["identifier"]
-        assert (await node.status())["actuators"]["led"] == value
-    for value in (0, 1, 0):
-        over_tcp.append(await command_over_tcp(world, await asyncio.to_thread(friend.sign, friend.text(value))))
-    here = await asyncio.to_thread(commands_here, friend)
-    slowness = statistics.median(over_tcp) / statistics.median(here)
-    took = statistics.median(over_gatt) / slowness
-    print(json.dumps({"measurement": "command to answer over GATT", "value": round(took), "unit": "ms", "limit": 150, "ok": took < 150, "guest": round(statistics.median(over_gatt)),
-                      "guest over TCP": round(statistics.median(over_tcp)), "this machine over TCP": round(statistics.median(here)),
-                      "how": "medians of 3; the guest's time divided by how much slower TCP is there"}))
-    assert took < 150
-
-
-async def command_over_tcp(world, file):
-    """Milliseconds of a PUT from the guest to itself."""
-    await world.guest.write("/tmp/request", (f"PUT /p2p/{world.content.friend.fingerprint}/c-{time.time_ns()}.json.pgp HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-                                             f"Prefer: return=representation\r\nContent-Length: {len(file)}\r\n\r\n").encode() + file)
-    text = await world.guest.run("read a _ < /proc/uptime; nc 127.0.0.1 8008 < /tmp/request | { read -r first; read b _ < /proc/uptime; echo $first; echo $a $b; }")
-    first, times = text.splitlines()
-    assert "201" in first, text
-    before, after = map(float, times.split())
-    return (after - before) * 1000
-
-
-def commands_here(friend):
-    """Milliseconds of PUTs to the same node on this machine."""
-    node, took = friend.node, []
-    node.start("--no-mdns", "--no-bluetooth")
-    try:
-        for value in (1, 0, 1):
-            file = friend.sign(friend.text(value))
-            start = time.monotonic()
-            status, _, _ = friend.put(file)
-            took.append((time.monotonic() - start) * 1000)
-            assert status == 201
-    finally:
-        node.stop()
-    return took
 
 
 async def test_a_friend_sees_private_files_inside_tls(world, node):

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from pc import PC, exchange_files_and_a_command
 from radio import hint
 from stream import StreamError
+from world import SETTINGS
 
 
 async def test_one_client_is_served(old_world):
@@ -64,3 +66,10 @@ async def test_the_channel_keeps_clients_apart(old_world):
         channels.append(await world.over(await client.channel()))
     found = await asyncio.gather(*(one.get(node.path("large.bin.pgp")) for one in channels))
     assert all(body == world.content.file("large.bin.pgp") for _, _, body in found)
+
+
+@pytest.mark.seconds(300)
+async def test_mau_reads_and_commands(old_world):
+    """Two of BlueZ 5.66 lose each other's notifications, and channels, when they open more than one bearer (docs/bluetooth.md, 7.5)."""
+    await old_world.board.restart_bluetoothd(f"{SETTINGS}\n[GATT]\nChannels=1")
+    await exchange_files_and_a_command(await PC(old_world).plug())

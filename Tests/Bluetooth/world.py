@@ -1,5 +1,6 @@
 """A guest with a node in it and the air around both: what a test is given."""
 import asyncio
+import contextlib
 import dataclasses
 import random
 import shutil
@@ -17,7 +18,8 @@ from radio import Radio
 
 HERE = Path(__file__).resolve().parent
 LARGE = 80 * 1024
-PERSON = "/ada"  # in the guest
+PERSON, NEWCOMER = "/ada", "/bob"  # in the guest
+FRESH, CLAIMED = "/fresh", "/claimed"
 # Not to be needed; the tests that show what BlueZ's default costs start bluetoothd without.
 SETTINGS = "ReverseServiceDiscovery=false"
 
@@ -30,6 +32,12 @@ class Content:
     friend: Controller
     certificate: Path  # the friend's for TLS, with its key
     person: Person     # a controller with `mau`
+    fresh: Node        # without an owner
+    newcomer: Person   # with `mau`, who has met nobody
+
+    def close(self):
+        for one in (self.host, self.fresh, self.person, self.newcomer, self.gnupg):
+            one.close()
 
     def file(self, name):
         return (self.host.own / name).read_bytes()
@@ -41,12 +49,16 @@ class Content:
 
 
 def make_content(directory):
-    """Makes a node on this machine: an identity, a friend who may command, public files of 550 octets and of 80 KiB, a private one."""
+    """Makes a node on this machine: an identity, a friend who may command, public files of 550 octets and of 80 KiB, a private one. And one that is factory-fresh."""
     gnupg = GnuPG(directory / "gnupg")
-    host = Node(directory / "node").init()
-    gnupg.import_key(host.public_key())
-    host.weaken_passphrase(gnupg)
-    host.write_board(sensors=[], actuators=[{"name": "led", "title": "LED", "type": "switch", "source": {"type": "simulator"}}])
+
+    def make_node(name):
+        node = Node(directory / name).init()
+        gnupg.import_key(node.public_key())
+        node.weaken_passphrase(gnupg)
+        node.write_board(sensors=[], actuators=[{"name": "led", "title": "LED", "type": "switch", "source": {"type": "simulator"}}])
+        return node
+    host, fresh = make_node("node"), make_node("fresh")
     friend = Controller(host, gnupg)
     certificate = directory / "friend.pem"
     certificate.write_bytes(Identity(gnupg.run("--export-secret-keys", friend.fingerprint.upper()).stdout).pem())
@@ -60,8 +72,9 @@ def make_content(directory):
     publish("small.json.pgp", b'{"a":"%s"}' % (b"x" * (200 + 550 - size)), "--public")
     publish("large.bin.pgp", noise.randbytes(LARGE), "--public")
     publish("private.json.pgp", b'{"for":"a friend"}', "--to", friend.fingerprint)
-    person = Person(directory / "ada").init().meets(host, "controllers")
-    return Content(host, gnupg, friend, certificate, person)
+    person = Person(directory / "ada").init().weaken_passphrase(gnupg).meets(host, "controllers")
+    newcomer = Person(directory / "bob", "Bob").init().weaken_passphrase(gnupg)
+    return Content(host, gnupg, friend, certificate, person, fresh, newcomer)
 
 
 def compile_bare(target):
@@ -103,14 +116,15 @@ class World:
         shutil.copy(MAU, payload / "maud/mau")
         # Its libraries are this machine's.
         self.mau = f"{carry_libraries(MAU, payload)} /maud/mau"
-        shutil.copytree(content.person.directory, payload / PERSON.strip("/"))
-        shutil.copytree(content.host.directory, payload / NODE.strip("/"), ignore=shutil.ignore_patterns("log", "put-*"))
+        for one, place in ((content.person, PERSON), (content.newcomer, NEWCOMER), (content.host, NODE), (content.fresh, FRESH)):
+            shutil.copytree(one.directory, payload / place.strip("/"), ignore=shutil.ignore_patterns("log", "put-*"))
         self.guest = Guest(directory / "guest", suite, payload)
         shutil.rmtree(payload)
         self.bare = f"{prefix}/maud/bare"
         self.board = Board(self.guest, self.radio)
         self.pairing_expected = False
-        self.node = GuestNode(self.guest, content.host, f"{prefix}/maud/maud")
+        self.maud = f"{prefix}/maud/maud"
+        self.node = GuestNode(self.guest, content.host, self.maud)
 
     async def prepare(self):
         for adapter in range(2):
@@ -121,6 +135,19 @@ class World:
         await self.board.plug()
         await self.board.start_bluetoothd(SETTINGS)
         await self.node.start()
+
+    @contextlib.asynccontextmanager
+    async def fresh_node(self):
+        """A node without an owner instead of the usual one, which is started again after the test."""
+        await self.node.stop()
+        await self.guest.run(f"rm -rf {CLAIMED}; cp -a {FRESH} {CLAIMED}")
+        node = GuestNode(self.guest, self.content.fresh, self.maud, CLAIMED)
+        await node.start()
+        try:
+            yield node
+        finally:
+            await self.radio.clear()
+            await node.stop()
 
     async def restore(self):
         """After each test: nobody is connected, and what it may have stopped runs."""

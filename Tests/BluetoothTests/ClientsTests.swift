@@ -39,6 +39,11 @@ import Testing
             send(input, fragment, fragment.count, 0)
         }
 
+        func ends() {
+            let close: [UInt8] = [4, 0, 0, 0]
+            send(input, close, close.count, 0)
+        }
+
         /// Kinds, and of close the reason.
         func hears() -> [[UInt8]] {
             var heard: [[UInt8]] = [], buffer = [UInt8](repeating: 0, count: 600)
@@ -147,6 +152,29 @@ import Testing
         try turn { clients.count == Bounds.bluetoothClients + Bounds.bluetoothRefused - 1 }
         late[0].opens(2)
         try turn { streams.all.count == Bounds.bluetoothClients + 1 }
+    }
+
+    /// Not whoever comes then: there would be more streams than places.
+    @Test func whoWaitsGetsThePlaceThatIsMade() throws {
+        let centrals = (0..<Bounds.bluetoothClients).map { Central($0) }, waiting = Central(100), newcomer = Central(101)
+        for central in centrals {
+            #expect(try central.subscribes(clients) && central.begins(clients))
+            central.opens(1)
+        }
+        try turn { clients.streams == Bounds.bluetoothClients }
+        #expect(try waiting.subscribes(clients) && waiting.begins(clients))
+        centrals[5].ends()
+        try turn { clients.streams == Bounds.bluetoothClients - 1 }
+        #expect(try newcomer.subscribes(clients) && newcomer.begins(clients))
+        newcomer.opens(1)
+        var heard: [[UInt8]] = []
+        try turn {
+            heard += newcomer.hears()
+            return !heard.isEmpty
+        }
+        waiting.opens(1)
+        try turn { clients.streams == Bounds.bluetoothClients }
+        #expect(heard == [[4, 5]] && clients.counters.evicted == 1 && clients.counters.refused == 2 && waiting.hears() == [[1]])
     }
 
     @Test func roomIsMadeByOneWithoutAStream() throws {

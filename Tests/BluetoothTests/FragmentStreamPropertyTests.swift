@@ -58,9 +58,10 @@ import Testing
         let loss = random.below(40)
         bench.toNode.lost = { _ in random.happens(loss) }
         bench.toClient.lost = { _ in random.happens(loss) }
+        var heard = 0
         for number in 0..<10 {
             let before = bench.accepted.count
-            let client = Reader(bench.clientLink.open()), said = [UInt8](repeating: UInt8(number), count: 1 + random.below(3000))
+            let client = Reader(bench.clientLink.open()), said = (0..<1 + random.below(3000)).map { UInt8(number << 4 | $0 & 15) }
             try bench.advance(milliseconds: 6000)
             guard client.stream.machine.isOpen, bench.accepted.count > before, let stream = bench.accepted.last else { continue }
             let node = Reader(stream)
@@ -71,6 +72,8 @@ import Testing
             if random.happens(50) { client.stream.close() }
             try bench.advance(milliseconds: Int64(random.below(2000)))
             #expect(said.starts(with: node.heard) && said.starts(with: client.heard))
+            heard += node.heard.count + client.heard.count
         }
+        #expect(heard > 0, "streams begin, and carry something")
     }
 }

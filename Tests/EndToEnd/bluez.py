@@ -30,6 +30,8 @@ class Daemon:
         self.application = None          # (the node's name, {path: {interface: {property: value}}})
         self.advertisement = None        # the properties
         self.registrations = []          # what was asked for, in order
+        self.asked = []                  # adapters whose properties were asked for, and the one that advertises
+        self.advertises = None
         self.ios = {}                    # (characteristic, device or None) -> socket
         self.subscribers = []
         self.loop = asyncio.new_event_loop()
@@ -124,6 +126,7 @@ class Daemon:
         if message.path not in self.adapters:
             return None
         if message.interface == PROPERTIES and message.member == "GetAll" and message.body == ["org.bluez.Adapter1"]:
+            self.asked.append(message.path)
             return Message.new_method_return(message, "a{sv}", [self.properties(message.path)])
         if message.interface == PROPERTIES and message.member == "Set":
             if not self.adapters[message.path]["blocked"]:
@@ -165,7 +168,7 @@ class Daemon:
         properties = {key: value.value for key, value in answer.body[0].items()}
         if self.refuses & set(properties):
             return await self.bus.send(Message.new_error(message, "org.bluez.Error.Failed", "Failed to register advertisement"))
-        self.advertisement = properties
+        self.advertisement, self.advertises = properties, message.path
         await self.bus.send(Message.new_method_return(message))
 
     def release(self):

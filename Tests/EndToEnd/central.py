@@ -258,7 +258,7 @@ class CentralDaemon:
         if is_output:
             device.central.subscribe()
             return device.node.ios[OUT, device.central.device if device.node.is_modern else None]
-        return device.node.acquire(IN, "AcquireWrite", device.central.device, device.central.mtu)
+        return device.node.io(IN, device.central.device) or device.node.acquire(IN, "AcquireWrite", device.central.device, device.central.mtu)
 
     async def acquire(self, message, device):
         if not self.has_descriptors:

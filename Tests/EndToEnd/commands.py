@@ -24,6 +24,13 @@ class Controller:
             node.command("friend add", *(["--group", group] if group else []), self.key_file)
         self.names = 0
 
+    @classmethod
+    def known(cls, node, gnupg, fingerprint):
+        """Somebody with a key that the node comes to know without the test's help."""
+        self = cls.__new__(cls)
+        self.node, self.gnupg, self.fingerprint, self.names = node, gnupg, fingerprint, 0
+        return self
+
     def text(self, value=1, target="led", start=None, **changes):
         """The JSON of a command of now."""
         device = changes.pop("device_fingerprint", self.node.fingerprint)

@@ -21,7 +21,8 @@ class Person:
         self.root = self.directory / "Mau"
         self.name = name
         self.passphrase_file = self.directory / "passphrase"
-        self.passphrase_file.write_text("a person's own passphrase\n")
+        self.passphrase = "a person's own passphrase"
+        self.passphrase_file.write_text(self.passphrase + "\n")
         self.runtime = Path(tempfile.mkdtemp(prefix=RUNTIME_PREFIX.rsplit("/", 1)[1], dir="/dev/shm"))
         self.peers = []
         self.fingerprint = None
@@ -53,6 +54,10 @@ class Person:
     def init(self):
         self.fingerprint = self.text("init", "--name", self.name).strip()
         assert re.fullmatch("[0-9a-f]{40}", self.fingerprint)
+        return self
+
+    def weaken_passphrase(self, gnupg):
+        gnupg.weaken_passphrase(self.root / ".mau/account.pgp", self.passphrase)
         return self
 
     def meets(self, node, *groups, follows=True):

@@ -63,7 +63,12 @@ class Stream:
 
     def get(self, path):
         """(status, body)"""
-        self.send(f"GET {path} HTTP/1.1\r\nHost: node\r\n\r\n".encode())
+        return self.request("GET", path)
+
+    def request(self, method, path, content=None, *fields):
+        """(status, body)"""
+        length = [] if content is None else [f"Content-Length: {len(content)}"]
+        self.send("\r\n".join([f"{method} {path} HTTP/1.1", "Host: node", *length, *fields, "", ""]).encode() + (content or b""))
         while b"\r\n\r\n" not in self.received:
             self.take()
         head, _, self.received = self.received.partition(b"\r\n\r\n")

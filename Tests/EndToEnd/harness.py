@@ -69,6 +69,11 @@ class GnuPG:
         """The transferable secret key inside an account file."""
         return self.run("--passphrase", passphrase, "--decrypt", account).stdout
 
+    def weaken_passphrase(self, account, passphrase):
+        """Writes an account with the least S2K count that gpg writes (it takes 1024, whose code is 0, for none), so that a test may open it hundreds of times."""
+        plain = self.decrypt_account(account, passphrase)
+        account.write_bytes(self.run("--passphrase", passphrase, "--s2k-count", "1088", "--compress-algo", "none", "--output", "-", "--symmetric", input=plain).stdout)
+
     def close(self):
         subprocess.run(["gpgconf", "--homedir", self.home, "--kill", "all"], capture_output=True)
 
@@ -135,11 +140,8 @@ class Node:
         return self.root / self.fingerprint
 
     def weaken_passphrase(self, gnupg):
-        """Writes the account with the least S2K count that gpg writes (it takes 1024, whose code is 0, for none), so that a test may start the node hundreds of times."""
-        plain = gnupg.decrypt_account(self.account, self.passphrase)
-        encrypted = gnupg.run("--passphrase", self.passphrase, "--s2k-count", "1088", "--compress-algo", "none", "--output", "-",
-                              "--symmetric", input=plain).stdout
-        self.account.write_bytes(encrypted)
+        """So that a test may start the node hundreds of times."""
+        gnupg.weaken_passphrase(self.account, self.passphrase)
 
     # The daemon
 

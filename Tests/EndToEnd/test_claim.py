@@ -8,6 +8,7 @@ import pytest
 
 from certificates import Identity, carrying_foreign_subkey
 from claimer import Claimer, canonical, vectors
+from commands import Controller
 from harness import FIXTURES, one_sentence, wait_until
 
 CODE = "[0-9A-HJKMNP-TV-Z]{5}(-[0-9A-HJKMNP-TV-Z]{5}){3}"
@@ -67,9 +68,7 @@ def test_a_node_is_claimed_and_commanded(node, ada):
     assert node.status()["claimable"] is False
     assert f"event=claimed controller={ada.fingerprint}" in node.log_text() and is_silent(node, code, canonical(code), ada.key.hex())
     # What its owner may do, at once.
-    from commands import Controller
-    owner = Controller.__new__(Controller)
-    owner.node, owner.gnupg, owner.fingerprint, owner.names = node, ada.gnupg, ada.fingerprint, 0
+    owner = Controller.known(node, ada.gnupg, ada.fingerprint)
     assert owner.command(1)[0] == 201 and owner.led() == 1
     assert (node.root / f".mau/viewers/{ada.fingerprint}.pgp").exists()
     wait_until(lambda: any(ada.gnupg.run("--decrypt", file, check=False).returncode == 0 for file in node.own.glob("r-humidity-*")), "a reading for its owner")

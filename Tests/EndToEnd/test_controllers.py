@@ -38,8 +38,7 @@ def export(gnupg, fingerprint, *options):
 def newcomer(node, people, name="new"):
     """Somebody with a key of their own, who has the node's, and whom the node does not know."""
     people.import_key(node.public_key())
-    other = Controller.__new__(Controller)
-    other.node, other.gnupg, other.fingerprint, other.names = node, people, people.new_key(name), 0
+    other = Controller.known(node, people, people.new_key(name))
     other.key = export(people, other.fingerprint)
     return other
 

@@ -1,8 +1,11 @@
 """Becoming the owner of a device, from the companion for a PC (docs/mau.md, 5.9; docs/claim.md)."""
+import http.server
 import os
 import pty
 import re
+import secrets
 import socket
+import ssl
 import threading
 import time
 
@@ -130,8 +133,9 @@ def cut_after_the_put(node):
                 near.sendall(data)
         except OSError:
             pass
-        near.close()
-        far.close()
+        for end in (near, far):
+            end.shutdown(socket.SHUT_RDWR)  # the other thread reads one of them: closing alone would say nothing to anybody
+            end.close()
     threading.Thread(target=serve, daemon=True).start()
     return listener
 
@@ -144,6 +148,52 @@ def test_an_answer_that_gets_lost(ada, board):
     wait_until(lambda: any(path.name == "controllers.json.pgp" for path in board.own.iterdir()), "the list of controllers")
     assert ada.json("claim", text, "--peer", at(board)) == {"device": board.fingerprint, "deviceName": "Greenhouse", "wasOwn": True}
     ada.run("set", "LED", "on", "--peer", at(board))
+
+
+class Liar(http.server.BaseHTTPRequestHandler):
+    """Somebody who has a key, proves it, and answers claimers as a node does, without its code."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = secrets.token_bytes(16) if self.path.endswith("/challenge") else secrets.token_bytes(32) + self.server.key
+        self.server.asked.append(self.path.rsplit("/", 1)[1])
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_PUT(self):
+        self.server.asked.append("PUT")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def liar(gnupg, tmp_path):
+    identity = Claimer(gnupg, tmp_path, "liar")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(identity.certificate)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.daemon_threads, server.key, server.asked = True, identity.key, []
+    server.peer = f"{identity.fingerprint}=127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_one_who_pretends_to_know_the_code(ada, board, liar):
+    """It gets one proof that names it, and neither our key nor a place among our friends (docs/claim.md, 5.1, 5.2)."""
+    assert "does not know the code" in ada.sentence("unavailable", "claim", code_of(board), "--peer", liar.peer)
+    assert liar.asked[0] == "challenge" and re.fullmatch("claim-[0-9a-f]{128}", liar.asked[1]) and len(liar.asked) == 2
+    assert ada.json("friend", "list") == []
+    # Nor does it keep us from the right one.
+    assert ada.json("claim", code_of(board), "--peer", liar.peer, "--peer", at(board))["device"] == board.fingerprint
+    assert [one["fingerprint"] for one in ada.json("friend", "list")] == [board.fingerprint] and "PUT" not in liar.asked
 
 
 def test_a_key_that_the_device_refuses(ada, board, gnupg, make_person, tmp_path):
