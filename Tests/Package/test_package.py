@@ -1,8 +1,10 @@
 """What is in the packages, that they are the same octets each time, and what lintian says."""
 import json
+import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import pytest
 
@@ -67,6 +69,43 @@ def test_contents_and_reproducibility(board, tmp_path):
     depends = field(deb, "Depends")
     for need in [r"libc6 \(>= 2\.[0-9]+\)", r"libgpgme11(t64)? \(>= ", r"libsystemd0 \(>= ", "gpg", "gpg-agent", "acl", r"systemd \(>= 257~\)"]:
         assert re.search(rf"(^|, ){need}", depends), (need, depends)
+    # What README says of Debian 12: its glibc is 2.36.
+    if sysroot: assert subprocess.run(["dpkg", "--compare-versions", re.search(r"libc6 \(>= ([0-9.]+)\)", depends)[1], "gt", "2.36"]).returncode == 0, depends
+
+
+def test_without_root(package):
+    """The same octets when nobody in particular makes it."""
+    if os.geteuid() != 0: pytest.skip("all of them are made without root here")
+    with tempfile.TemporaryDirectory() as directory: # pytest's own are for root alone
+        os.chmod(directory, 0o777)
+        copy = pathlib.Path(directory) / "maud"
+        copy.write_bytes(built("linux-host").read_bytes())
+        copy.chmod(0o755)
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ROOT / "scripts/make-deb.sh", "maud", "linux-host", "", copy]
+        if subprocess.run([*command[:4], "test", "-r", ROOT / "Makefile"]).returncode != 0: pytest.skip("nobody else can read this repository")
+        git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(ROOT)}
+        result = subprocess.run(command, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "HOME": directory, "SOURCE_DATE_EPOCH": str(EPOCH), **git})
+        assert result.returncode == 0, result.stderr
+        made = pathlib.Path(directory) / package.name
+        assert made.stat().st_uid == 65534 and made.read_bytes() == package.read_bytes()
+
+
+@pytest.mark.long
+def test_the_program_is_the_same_octets_wherever_it_is_built(tmp_path):
+    """The sources, in another directory, compiled anew."""
+    here = subprocess.run(["make", "firmware"], cwd=ROOT, capture_output=True, text=True)
+    assert here.returncode == 0, here.stderr
+    time = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True).stdout
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    archive = subprocess.run(["tar", "-c", "--null", "-T", "-"], cwd=ROOT, input=files, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", other], input=archive, check=True)
+    subprocess.run(["cp", "-r", ROOT / "third-party/mbedtls-source", other / "third-party/"], check=True)
+    (other / "third-party/mbedtls-source/.complete").touch()
+    there = subprocess.run(["make", "firmware"], cwd=other, capture_output=True, text=True, env={**os.environ, "SOURCE_DATE_EPOCH": time})
+    assert there.returncode == 0, there.stderr
+    assert (other / "out/linux-host/maud").read_bytes() == (ROOT / "out/linux-host/maud").read_bytes()
 
 
 def test_versions_grow_until_the_release(make_package):
