@@ -40,17 +40,32 @@ mau: packages-build $(MBEDTLS) ## Build out/mau, the companion for a PC (regular
 	@strip --strip-all --remove-section=.comment -o out/mau "$$(MAUD_COMPANION=1 $(SWIFT) build -c release --show-bin-path)/mau"
 	@echo "out/mau: $$(stat -c %s out/mau) octets"
 
+deb: packages-build packages-deb ## Build a Debian package of maud for BOARD, of a PC mau's too (the same octets each time)
+	@$(MAKE) --no-print-directory firmware
+	@SOURCE_DATE_EPOCH=$(BUILD_TIME) scripts/make-deb.sh maud $(BOARD) "$(DEBIAN_ARCHITECTURE)" out/$(BOARD)/maud
+ifeq ($(DEBIAN_ARCHITECTURE),)
+	@$(MAKE) --no-print-directory mau
+	@SOURCE_DATE_EPOCH=$(BUILD_TIME) scripts/make-deb.sh mau "" out/mau
+endif
+
+deploy: ## Install maud on a board by ssh, wait until it is healthy, else take the former one back (BOARD=... HOST=user@host)
+	@[ -n "$(HOST)" ] || { echo "make deploy: HOST=user@host is missing" >&2; exit 64; }
+	@$(MAKE) --no-print-directory deb
+	@scripts/deploy.sh "$(HOST)" out/$(BOARD)/maud_*.deb
+
 run: packages-build packages-run ## Start a node on this machine and say what to try next
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 	@scripts/run.sh
 
-test: packages-build packages-boards packages-tests ## Run every test: vocabulary, both builds, all boards, end to end
+test: packages-build packages-boards packages-deb packages-board packages-tests ## Run every test: vocabulary, both builds, all boards, end to end
 	@$(MAKE) --no-print-directory test-vocabulary
 	@$(MAKE) --no-print-directory check-embedded
 	@$(MAKE) --no-print-directory test-units
 	@$(MAKE) --no-print-directory mau
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-2
+	@# `make test-package` is longer.
+	$(PYTEST) -q -rs Tests/Package -m "not long"
 	@$(MAKE) --no-print-directory test-end-to-end
 	@if [ "$$(uname -m)" = x86_64 ] && scripts/install-packages.sh bluetooth && command -v qemu-system-x86_64 > /dev/null; then \
 	  $(MAKE) --no-print-directory test-bluetooth; else \
@@ -80,6 +95,9 @@ ifdef TESTS
 else
 	$(PYTEST) $(SIDE_BY_SIDE) 3 $(addprefix Tests/EndToEnd/test_,sync.py mau_bluetooth.py kill.py story.py discovery.py) Tests/EndToEnd
 endif
+
+test-package: packages-build packages-deb packages-board packages-tests .venv/.complete ## Test the packages of what was built, on a Debian 13 with systemd in namespaces (root; TESTS="-k word" picks)
+	$(PYTEST) -q -rs Tests/Package $(TESTS)
 
 # The stock kernel and the initial RAM disks of the guests, from Debian packages.
 GUESTS := $(addprefix .build/bluetooth/,trixie.cpio bookworm.cpio)
@@ -154,4 +172,4 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	scripts/make-guest.sh $* .build/bluetooth/$* .build/bluetooth/kernel
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package fuzz boards size bench clean help

@@ -11,6 +11,8 @@ run=(curl jq)
 boards=(binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf debian-archive-keyring dpkg-dev)
 tests=(g++ openssl python3 python3-venv curl jq gdb strace sq rnp procps e2fsprogs util-linux "qemu-user-static|qemu-user" avahi-daemon avahi-utils dbus-daemon dbus-bin iproute2 qrencode zbar-tools)
 bluetooth=(qemu-system-x86 cpio kmod xz-utils util-linux python3 python3-venv debian-archive-keyring)
+deb=(dpkg-dev xz-utils python3 groff-base binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf)
+board=(mmdebstrap debian-archive-keyring util-linux iproute2 openssh-client)
 bench=(openssl python3 curl strace procps nginx-light wrk)
 
 command -v dpkg-query > /dev/null || {

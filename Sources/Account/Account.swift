@@ -30,7 +30,7 @@ public enum Account {
     public static func unlock(_ mau: MauDirectory, passphrase: PassphraseSource, directory: WorkingDirectory, signingKey: SigningKey? = nil)
         throws(AccountError) -> (account: UnlockedAccount, keyPassphrase: LockedMemory?) {
         let file = try read(mau)
-        let keyPassphrase = Swap.reachesDisk ? try randomPassphrase() : nil
+        let keyPassphrase = directory.isSwapped ? try randomPassphrase() : nil
         let account = try inChild { () throws(AccountError) -> Report in
             let secret = try readPassphrase(passphrase)
             let workshop = try SecretWorkshop(directory: directory.path, avoidsSwap: keyPassphrase != nil, clock: NodeClock(clock: SystemClock(), floor: 0))

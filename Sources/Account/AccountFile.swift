@@ -28,7 +28,7 @@ extension Account {
         }
         return try inChild { () throws(AccountError) -> Report in
             let secret = try readPassphrase(passphrase)
-            let workshop = try SecretWorkshop(directory: directory.path, avoidsSwap: Swap.reachesDisk, clock: clock)
+            let workshop = try SecretWorkshop(directory: directory.path, avoidsSwap: directory.isSwapped, clock: clock)
             defer { workshop.close() }
             let key = try body(workshop, secret)
             let export: LockedMemory

@@ -29,8 +29,8 @@ public final class ActuatorBank {
     private let loop: EventLoop
     private var isStopping = false
     /// Times that an actuator could not be set, and that one took its safe state because no command came.
-    public private(set) var failures = 0
-    public private(set) var releases = 0
+    public var failures = 0
+    public var releases = 0
     /// Called with the index of an actuator that took its safe state by itself, or could not.
     public var changed: (Int) -> Void = { _ in }
 

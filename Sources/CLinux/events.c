@@ -76,6 +76,7 @@ static int64_t clock_of(clockid_t id) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 int64_t maud_realtime(void) { return clock_of(CLOCK_REALTIME); }
+int64_t maud_monotonic(void) { return clock_of(CLOCK_MONOTONIC); }
 int64_t maud_since_boot(void) { return clock_of(CLOCK_BOOTTIME); }
 #ifndef MAUD_BUILD_TIME
 #define MAUD_BUILD_TIME 1795219200 /* 2026-11-21 */

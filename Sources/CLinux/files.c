@@ -153,7 +153,7 @@ int maud_space(int fd, struct maud_space *space) {
 int maud_is_memory_file_system(int fd) {
   struct statfs s;
   if (fstatfs(fd, &s) < 0) return -errno;
-  return (uint32_t)s.f_type == TMPFS || (uint32_t)s.f_type == (uint32_t)RAMFS;
+  return (uint32_t)s.f_type == (uint32_t)RAMFS ? 2 : (uint32_t)s.f_type == TMPFS;
 }
 int maud_memory_file(const char *name) { FAULT("memfd_create"); return RESULT(memfd_create(name, MFD_CLOEXEC)); }
 intptr_t maud_read_link(const char *path, void *buffer, size_t count) { FAULT("readlink"); return RESULT(readlink(path, buffer, count)); }

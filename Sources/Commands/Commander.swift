@@ -27,7 +27,7 @@ public enum CommandResult {
 
 /// Takes command files, has them verified, judges them, and carries them out: each at most once, whatever happens (docs/commands.md).
 public final class Commander {
-    public internal(set) var counters = CommandCounters()
+    public var counters = CommandCounters()
 
     let backend: any CommandBackend
     let bootID: [UInt8]

@@ -46,7 +46,7 @@ public final class Store {
 
     public let root: String
     public let own: Fingerprint
-    public let limits: Limits
+    public var limits: Limits
     public internal(set) var counters = Counters()
     /// Whether the first look at every directory is over: from then on files can be written.
     public internal(set) var isReady = false

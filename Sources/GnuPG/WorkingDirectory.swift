@@ -13,6 +13,8 @@ public final class WorkingDirectory {
     private let lock: FileDescriptor
     private let owner: Int32
     private var exists = true
+    /// Whether what lies here may be written to a disk: a ramfs never is.
+    public var isSwapped: Bool { maud_is_memory_file_system(base.rawValue) != 2 && Swap.reachesDisk }
     private var goesAtSignals = false
 
     private static let prefix: StaticString = "maud-"
@@ -27,7 +29,7 @@ public final class WorkingDirectory {
             let opened = maud_openat(Files.currentDirectory, runtime, Int32(MAUD_READ | MAUD_DIRECTORY), 0)
             if opened < 0 { throw .system(SystemError(code: -opened, call: "open", subject: runtime)) }
             let base = FileDescriptor(owning: opened)
-            if maud_is_memory_file_system(opened) != 1 { throw .runtimeNotInMemory(runtime) }
+            if maud_is_memory_file_system(opened) < 1 { throw .runtimeNotInMemory(runtime) }
             do { try self.init(base: base, path: WorkingDirectory.absolute(opened, runtime)) } catch { throw .system(error) }
             return
         }
@@ -37,7 +39,7 @@ public final class WorkingDirectory {
             let opened = maud_openat(Files.currentDirectory, candidate, Int32(MAUD_READ | MAUD_DIRECTORY), 0)
             if opened < 0 { continue }
             let base = FileDescriptor(owning: opened)
-            if maud_is_memory_file_system(opened) != 1 { continue }
+            if maud_is_memory_file_system(opened) < 1 { continue }
             do throws(SystemError) {
                 try self.init(base: base, path: WorkingDirectory.absolute(opened, candidate))
                 return

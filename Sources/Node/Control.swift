@@ -19,7 +19,7 @@ final class Control: FileReceiver {
     /// The node has never run before.
     var isFirst = false
     /// Command files in the directories of friends: judged one after the other, in the order of their modification times.
-    private var waiting: [(directory: Fingerprint, name: [UInt8], time: Int64)] = []
+    var waiting: [(directory: Fingerprint, name: [UInt8], time: Int64)] = []
     private var isTaking = false
     private unowned(unsafe) var store: Store?
     private let loop: EventLoop

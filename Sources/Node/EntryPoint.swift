@@ -35,7 +35,7 @@ package enum CommandLineInterface {
     static func verbs() -> [Verb] {
         // One line a verb, in alphabetical order of what a person does with them.
         [
-            claimCodeVerb, exportVerb, fingerprintVerb, friendVerb, initVerb, logVerb, openVerb, passwdVerb, publishVerb, resetVerb, runVerb, statusVerb, syncVerb,
+            claimCodeVerb, devicesVerb, exportVerb, fingerprintVerb, friendVerb, initVerb, logVerb, openVerb, passwdVerb, publishVerb, resetVerb, runVerb, statusVerb, syncVerb,
         ]
     }
 

@@ -14,7 +14,8 @@ import TLS
 
 /// A node while it runs: what it is made of, in the order it is started. It ends in the reverse order.
 final class RunningNode {
-    let board: Board
+    var board: Board
+    let boardFile: String
     let root: String
     let home: WorkingDirectory
     let account: UnlockedAccount
@@ -26,11 +27,11 @@ final class RunningNode {
     let friends: Friends
     let rights: FriendRights
     let backend: NodeBackend
-    let publisher: ReadingsPublisher
-    let publications: Publications
-    let sampler: SensorSampler
-    let actuators: ActuatorBank
-    let control: Control
+    var publisher: ReadingsPublisher
+    var publications: Publications
+    var sampler: SensorSampler
+    var actuators: ActuatorBank
+    var control: Control
     /// Whether the node waits for an owner.
     let claim: Claim
     private let controllers: ControllerList
@@ -45,7 +46,7 @@ final class RunningNode {
     let bluetooth: BluetoothSide?
     let manager: ServiceManager
     let started: Int64
-    private let state: String
+    let state: String
     private let rootLock: FileDescriptor
     private let stateLock: FileDescriptor
     private var statusSocket: StatusSocket?
@@ -55,6 +56,7 @@ final class RunningNode {
     private var signals: Int32 = -1
     private var isEnding = false
     private var arePublished = false
+    private lazy var reload = Reload(self, path: boardFile)
     private var servesFriends = false
     private var served: Int64 = 0
     private var failure: CommandError?
@@ -62,9 +64,10 @@ final class RunningNode {
     /// Prepares everything up to the listener; requests are answered once `run()` is called.
     init(_ options: RunOptions) throws(CommandError) {
         maud_tune_heap()
+        maud_tell_of_crashes()
         var board: Board
         do throws(BoardError) { board = try Board.load(path: options.boardFile) } catch { throw CommandError(error.exitCode, error.description) }
-        (root, state, address) = (options.root, options.state, options.http)
+        (root, state, address, boardFile) = (options.root, options.state, options.http, options.boardFile)
         rootLock = try DirectoryLock.take(root, "the Mau directory")
         try DirectoryLock.checkWritable(root)
         try StateDirectory.create(state)
@@ -89,8 +92,7 @@ final class RunningNode {
         sampler = RunningNode.sampler(board, loop: loop, worker: worker, clock: clock, system: system, publisher: publisher)
         actuators = ActuatorBank(actuators: board.actuators, loop: loop, worker: worker)
         claim = Claim(ClaimFiles(root: root, file: options.claimFile), node: account.fingerprint, worker: worker, isPossible: signingKey.isSet)
-        control = Control(
-            board: board, account: account, bootID: RunningNode.bootID(), backend: CommandStore(backend: backend, account: account, worker: worker), actuators: actuators, claim: claim, loop: loop)
+        control = RunningNode.control(board, account, backend, worker, actuators, claim, loop)
         controllers = ControllerList(backend: backend, device: account.fingerprint)
         server = Server(store: store, clock: clock, loop: loop)
         server.receiver = control
@@ -113,21 +115,9 @@ final class RunningNode {
 
     /// The Mau directory, with as many versions as board.json says.
     private static func store(_ options: RunOptions, _ board: Board, own: Fingerprint, loop: EventLoop, worker: Worker, clock: NodeClock) throws(CommandError) -> Store {
-        var limits = Store.Limits()
-        limits.versionCount = board.versionCount
-        limits.versionOctets = board.versionOctets
         do throws(ContentError) {
-            return try Store(root: options.root, state: options.state, own: own, loop: loop, worker: worker, clock: clock, limits: limits)
+            return try Store(root: options.root, state: options.state, own: own, loop: loop, worker: worker, clock: clock, limits: limits(board))
         } catch { throw CommandError(error.exitCode, "cannot open the Mau directory: \(error.description)") }
-    }
-
-    /// The sensors' readings go to the publisher; while the clock is unset without a time.
-    private static func sampler(_ board: Board, loop: EventLoop, worker: Worker, clock: NodeClock, system: SystemClock,
-                                publisher: ReadingsPublisher) -> SensorSampler {
-        SensorSampler(sensors: board.sensors, loop: loop, worker: worker, clock: system) { reading in
-            publisher.record(sensor: reading.sensor, Reading(result: reading.result.mapError { $0.fault }, time: clock.state == .set ? reading.realtime : nil,
-                                                             sinceBoot: reading.sinceBoot))
-        }
     }
 
     /// Serves until SIGTERM or SIGINT, then publishes what is pending and ends.
@@ -151,6 +141,9 @@ final class RunningNode {
     /// Nanoseconds since 1970. A file from beyond the next 30 years is somebody's mistake and must not stop the clock.
     static var latestBelievableTime: Int64 { (maud_build_time() + 30 * 365 * 86_400) * nanosecondsPerSecond }
 
+    /// It has said what it is, and takes commands.
+    var isPublishing: Bool { arePublished && control.hasStarted }
+
     // MARK: Events
 
     /// The index stands: what it lists is served, and the node begins to publish.
@@ -172,7 +165,7 @@ final class RunningNode {
         sayWhetherClaimable()
         claim.ended = { [unowned(unsafe) self] in sayWhetherClaimable() }
         following?.start()
-        store.restamped = { [publisher] in publisher.clockChanged() }
+        store.restamped = { [unowned(unsafe) self] in publisher.clockChanged() }
         publisher.start()
         sampler.start()
         manager.ready()
@@ -207,7 +200,7 @@ final class RunningNode {
 
     /// What the node says of itself is up to date, and it takes commands: whoever waits for us may come.
     private func announce() {
-        guard arePublished, control.hasStarted, servesFriends else { return }
+        guard isPublishing, servesFriends else { return }
         let https: Message = if let secure { " https=\(secure.description)" } else { "" }
         Output.standardOutput("ready fingerprint=\(account.fingerprint.hexadecimal) http=\(address.description(port: Int(listener.port)))\(https)\n")
         if claim.isClaimable, maud_is_terminal(1) { Output.standardOutput("No owner yet: mau claim '\(claim.files.uri)'\n") }
@@ -221,7 +214,7 @@ final class RunningNode {
     }
 
     /// The kernel would not let us wait for connections: there is nothing left to run for.
-    private func fail(_ error: SystemError) {
+    func fail(_ error: SystemError) {
         failure = CommandError("cannot serve", error)
         loop.stop()
     }
@@ -232,11 +225,15 @@ final class RunningNode {
         publisher.clockChanged()
     }
 
-    /// SIGTERM and SIGINT end the node in order; a second one ends it at once.
+    /// SIGTERM and SIGINT end the node in order; a second one ends it at once. SIGHUP: board.json is read again.
     private func signalled() {
         var octets: [UInt8] = [0, 0, 0, 0]
         let count = octets.withUnsafeMutableBytes { maud_read(signals, $0.baseAddress, $0.count) }
-        for octet in octets.prefix(max(0, Int(count))) where octet != 1 {
+        for octet in octets.prefix(max(0, Int(count))) {
+            if octet == 1 {
+                if !isEnding { reload.begin() }
+                continue
+            }
             if isEnding { return loop.stop() }
             beginEnding()
         }
@@ -246,6 +243,7 @@ final class RunningNode {
     /// read is published, for five seconds at most.
     private func beginEnding() {
         isEnding = true
+        reload.cancel()
         manager.stopping()
         listener.close()
         secure?.close()
@@ -283,7 +281,7 @@ final class RunningNode {
     }
 
     /// The kernel's name for this boot: 36 octets.
-    private static func bootID() -> [UInt8] {
+    static func bootID() -> [UInt8] {
         let text = (try? Files.read("/proc/sys/kernel/random/boot_id", limit: 64)) ?? []
         return Array(text.prefix(36))
     }

@@ -1,3 +1,4 @@
+import CLinux
 import CSystemd
 import EventLoop
 import System
@@ -23,6 +24,16 @@ final class ServiceManager {
         watchdog = timer
         loop.schedule(timer, after: interval)
     }
+
+    /// board.json is read again; `ready` ends that.
+    func reloading() {
+        var state = [UInt8]("RELOADING=1\nMONOTONIC_USEC=" as StaticString)
+        state.append(decimal: maud_monotonic() / 1000)
+        sd_notify(0, state.text)
+    }
+
+    /// What was to be read again has been, or was refused.
+    func reloaded() { sd_notify(0, "READY=1") }
 
     private func feed() {
         sd_notify(0, "WATCHDOG=1")

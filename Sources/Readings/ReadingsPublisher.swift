@@ -87,6 +87,12 @@ public final class ReadingsPublisher {
         return !pruner.isBusy || !pruner.isStarted
     }
 
+    /// Nothing is under way, now or by itself later: after `close` this object may go.
+    public var isAtRest: Bool { isIdle && !isResolving && pruner.isStarted && waiting.isEmpty }
+
+    /// Removes nothing more by itself.
+    public func close() { loop.cancel(timer) }
+
     // MARK: Which chain is a sensor's
 
     /// Asks again for what could not be told at the start.

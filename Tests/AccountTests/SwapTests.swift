@@ -46,6 +46,9 @@ extension WithAccount {
             let second = MauDirectory(mau.path + "-2")
             guard let created = try? Account.create(second, name: "A", mail: nil, passphrase: source, directory: workingDirectory(), clock: nodeClock()),
                   (try? Session(second, source))?.account.fingerprint == created.fingerprint else { return 10 }
+            // A ramfs is never swapped: nothing has to be done for what lies there.
+            guard session.directory.isSwapped, let inRamfs = try? WorkingDirectory(runtime: mau.path + "-ramfs"), !inRamfs.isSwapped else { return 11 }
+            inRamfs.remove()
             session.directory.remove()
             return 0
         }

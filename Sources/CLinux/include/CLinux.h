@@ -61,7 +61,7 @@ int maud_set_modification_time(int directory, const char *path, int64_t nanoseco
 int maud_set_modification_time_fd(int fd, int64_t nanoseconds);
 int maud_lock(int fd, bool exclusive, bool wait); /* flock; -EWOULDBLOCK when another process holds it */
 int maud_space(int fd, struct maud_space *space);
-/* 1 when the file system lives in memory (tmpfs, ramfs), 0 when not. */
+/* 2 when the file system lives in memory and is never swapped (ramfs), 1 when it lives in memory (tmpfs), 0 when not. */
 int maud_is_memory_file_system(int fd);
 int maud_memory_file(const char *name); /* memfd_create, close-on-exec */
 intptr_t maud_read_link(const char *path, void *buffer, size_t count); /* the octets are not terminated */
@@ -109,10 +109,13 @@ int maud_eventfd_drain(int fd);
 /* SIGTERM, SIGINT and SIGHUP are delivered through the returned descriptor (one octet a signal) instead of a
  * blocked mask, so that programs we execute start with clean signals. SIGPIPE is ignored. */
 int maud_signals(void);
+/* From now on a signal that ends this process for a mistake writes a line to standard error first (crash.c). */
+void maud_tell_of_crashes(void);
 /* Readable (ECANCELED) when someone sets the clock: timerfd with TFD_TIMER_CANCEL_ON_SET. */
 int maud_clock_change_fd(void);
 int maud_clock_change_rearm(int fd);
 int64_t maud_realtime(void);               /* nanoseconds since 1970 */
+int64_t maud_monotonic(void);              /* CLOCK_MONOTONIC, nanoseconds */
 int64_t maud_since_boot(void);             /* CLOCK_BOOTTIME, nanoseconds */
 /* When this program was built, seconds since 1970 (MAUD_BUILD_TIME, else the time of the release): no clock is earlier. */
 int64_t maud_build_time(void);

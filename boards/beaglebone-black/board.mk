@@ -1,0 +1,1 @@
+include boards/raspberry-pi-2/board.mk

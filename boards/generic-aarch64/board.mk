@@ -1,0 +1,1 @@
+include boards/raspberry-pi-zero-2-w/board.mk
