@@ -110,6 +110,17 @@ test-bluetooth: packages-build packages-bluetooth .venv/.bluetooth $(GUESTS) ## 
 	@$(MAKE) --no-print-directory mau
 	$(PYTEST) -q Tests/Bluetooth $(TESTS)
 
+# An arm64 Debian for the emulator, from packages.
+BOARD_IMAGE := .build/board/.complete
+# What all of them take; `make test` takes those that are not long.
+BOARD_TESTS := --cuts=200 --hours=24
+
+test-board: packages-build packages-boards packages-deb packages-emulator .venv/.complete $(BOARD_IMAGE) ## Test on an emulated board: its own systemd, power cuts, full and failing cards, a long run (TESTS="-k word" picks; "-m 'not long'": the short form)
+	@$(MAKE) --no-print-directory deb BOARD=raspberry-pi-zero-2-w
+	@$(MAKE) --no-print-directory firmware BOARD=linux-host
+	@$(MAKE) --no-print-directory mau
+	$(PYTEST) -q Tests/Board $(or $(TESTS),$(BOARD_TESTS))
+
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
 
@@ -149,6 +160,10 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	SWIFT=$(SWIFT) scripts/make-libraries.sh $* .sysroot/$*
 	@touch $@
 
+$(BOARD_IMAGE): scripts/make-board-image.sh scripts/guest-parts.sh scripts/private-apt.sh $(shell find Tests/Board/guest -type f) | packages-emulator
+	scripts/make-board-image.sh .build/board
+	@touch $@
+
 # The same Python that Debian's python3-venv belongs to.
 .venv/.complete: Tests/requirements.txt | packages-tests
 	rm -rf .venv
@@ -161,7 +176,7 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.build/bluetooth/kernel/.complete: scripts/make-guest.sh scripts/private-apt.sh | packages-bluetooth
+.build/bluetooth/kernel/.complete: scripts/make-guest.sh scripts/guest-parts.sh scripts/private-apt.sh | packages-bluetooth
 	@mkdir -p .build/bluetooth
 	scripts/make-guest.sh kernel .build/bluetooth/kernel
 	@touch $@
@@ -170,4 +185,4 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	scripts/make-guest.sh $* .build/bluetooth/$* .build/bluetooth/kernel
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package test-board fuzz boards size bench clean help
