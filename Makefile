@@ -70,6 +70,9 @@ test: packages-build packages-boards packages-deb packages-board packages-tests 
 	@if [ "$$(uname -m)" = x86_64 ] && scripts/install-packages.sh bluetooth && command -v qemu-system-x86_64 > /dev/null; then \
 	  $(MAKE) --no-print-directory test-bluetooth; else \
 	  printf '\n######## SKIPPED: Bluetooth was NOT tested, there is no qemu-system-x86_64 here (docs/building.md, Tests without a radio) ########\n\n' >&2; fi
+	@if scripts/install-packages.sh emulator && command -v qemu-system-aarch64 > /dev/null; then \
+	  $(MAKE) --no-print-directory test-board TESTS='-m "not long"'; else \
+	  printf '\n######## SKIPPED: nothing was tested on an emulated board, there is no qemu-system-aarch64 here (docs/building.md, Tests on an emulated board) ########\n\n' >&2; fi
 
 test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offline
 	$(PYTEST) -q Tests/Vocabulary
@@ -113,9 +116,9 @@ test-bluetooth: packages-build packages-bluetooth .venv/.bluetooth $(GUESTS) ## 
 # An arm64 Debian for the emulator, from packages.
 BOARD_IMAGE := .build/board/.complete
 # What all of them take; `make test` takes those that are not long.
-BOARD_TESTS := --cuts=200 --hours=24
+BOARD_TESTS := --cuts=200
 
-test-board: packages-build packages-boards packages-deb packages-emulator .venv/.complete $(BOARD_IMAGE) ## Test on an emulated board: its own systemd, power cuts, full and failing cards, a long run (TESTS="-k word" picks; "-m 'not long'": the short form)
+test-board: packages-build packages-boards packages-deb packages-emulator .venv/.complete $(BOARD_IMAGE) ## Test on an emulated board: its own systemd, power cuts, full and failing cards, clocks (TESTS="-k word" picks; "-m 'not long'": the short form)
 	@$(MAKE) --no-print-directory deb BOARD=raspberry-pi-zero-2-w
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 	@$(MAKE) --no-print-directory mau

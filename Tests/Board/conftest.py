@@ -19,7 +19,6 @@ BOARD = "raspberry-pi-zero-2-w"
 
 def pytest_addoption(parser):
     parser.addoption("--cuts", type=int, default=10, help="how often the power goes; all of `make test-board` takes 200")
-    parser.addoption("--hours", type=int, default=2, help="simulated hours of the long run; all of `make test-board` takes 24")
     parser.addoption("--seed", type=int, default=1, help="of everything that is random")
 
 

@@ -1,6 +1,7 @@
 """An emulated board: qemu-system-aarch64 with a Cortex-A53, Debian 13 and its systemd (scripts/make-board-image.sh)."""
 import base64
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -11,6 +12,7 @@ from network import WIRE
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE = REPOSITORY / ".build/board"
 BOOT = 300  # seconds; 25 where nothing else runs
+COUNTER = 62_500_000  # its ticks a second
 PORTS = 2   # commands at a time
 NAMES = ("system", "data")  # /dev/vda, /dev/vdb
 
@@ -29,20 +31,27 @@ def make_disk(path, base=None, size=None):
 class Emulator:
     """One board, on or off. Switched off, only its disks are left. It ends with this process, whatever that dies of (PR_SET_PDEATHSIG)."""
 
-    def __init__(self, directory, disks, memory=512, accelerator=("tcg,thread=multi",), processors=2, date=None):
-        self.directory, self.disks = Path(directory), disks
-        self.memory, self.accelerator, self.processors = memory, accelerator, processors
+    def __init__(self, directory, disks, memory=512, date=None):
+        self.directory, self.disks, self.memory = Path(directory), disks, memory
+        self.set_speed(1)
         self.date = date  # what a battery clock says at each start; None: the time
         self.process = self.monitor = None
         self.ports = []
         self.console = self.directory / "console.log"
 
+    def set_speed(self, speed):
+        """From the next start its time passes so many times as fast: the kernel is told that its counter is slower than it is."""
+        # What systemd waits for takes longer by its clock.
+        self.patience = f"systemd.default_timeout_start_sec={90 * speed} systemd.default_device_timeout_sec={90 * speed}"
+        self.tree = shutil.copy(IMAGE / "board.dtb", self.directory / "board.dtb")
+        if speed != 1:
+            subprocess.run(["fdtput", "-t", "u", self.tree, "/timer", "clock-frequency", str(COUNTER // speed)], check=True)
+
     # On and off
 
     def line(self, snapshot, append):
-        words = ["setpriv", "--pdeathsig", "KILL", "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-smp", self.processors, "-m", self.memory, "-accel", self.accelerator[0],
-                 *self.accelerator[1:], "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-kernel", IMAGE / "vmlinuz", "-initrd", IMAGE / "initrd.cpio", "-dtb", IMAGE / "board.dtb",
-                 "-append", f"console=ttyAMA0 panic=-1 quiet mitigations=off {append}", "-chardev", f"file,id=console,append=on,path={self.console}", "-serial", "chardev:console",
+        words = ["setpriv", "--pdeathsig", "KILL", "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-smp", 2, "-m", self.memory, "-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-kernel", IMAGE / "vmlinuz", "-initrd", IMAGE / "initrd.cpio", "-dtb", self.tree,
+                 "-append", f"console=ttyAMA0 panic=-1 quiet mitigations=off {self.patience} {append}", "-chardev", f"file,id=console,append=on,path={self.console}", "-serial", "chardev:console",
                  "-qmp", f"unix:{self.directory}/monitor,server=on,wait=off", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
                  "-netdev", f"tap,id=wire,ifname={WIRE},script=no,downscript=no", "-device", "virtio-net-pci,netdev=wire,romfile="]
         # What the guest flushed is in the file: only the emulator is ever cut off, not this machine.

@@ -1,4 +1,5 @@
 """A person's board: the package installed, the node claimed."""
+import base64
 import functools
 import http.server
 import json
@@ -45,6 +46,17 @@ def configure(board, document):
     board.run("systemctl daemon-reload; systemctl restart maud", 200)
 
 
+def speed_up(board, speed, document):
+    """Switches it off and on, so that its time passes faster than it computes; it has this board.json then."""
+    board.write("/etc/maud/board.json", json.dumps(document, indent=2))
+    board.write("/etc/systemd/system/maud.service.d/patient.conf", "[Service]\nTimeoutStartSec=3600\nTimeoutStopSec=3600\nWatchdogSec=600\n")
+    board.run("sync")
+    board.cut()
+    board.set_speed(speed)
+    board.start()
+    board.wait_for("maud status --state /var/lib/maud/state", "the node", 300 * speed)
+
+
 def set_clock(board):
     """The time of the PC, as a time server tells it."""
     board.run(f"date -u -s @{time.time():.3f} > /dev/null")
@@ -73,6 +85,7 @@ class Owned:
         code = board.run("maudctl claim-code").splitlines()
         uri = next(line for line in code if line.startswith("mau:"))
         self.person.run("claim", uri, "--peer", self.address)
+        (self.directory / "board.pgp").write_bytes(base64.b64decode(board.run("maudctl export | base64 -w 0")))
         self.person.peers = [self.address]
 
     @property

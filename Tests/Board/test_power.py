@@ -3,7 +3,11 @@ import json
 import random
 import time
 
+import pytest
+
 from workload import Workload
+
+pytestmark = pytest.mark.long
 
 PATIENCE = 180  # seconds from power to service; 30 where nothing else runs
 
