@@ -70,6 +70,9 @@ test: packages-build packages-boards packages-deb packages-board packages-tests 
 	@if [ "$$(uname -m)" = x86_64 ] && scripts/install-packages.sh bluetooth && command -v qemu-system-x86_64 > /dev/null; then \
 	  $(MAKE) --no-print-directory test-bluetooth; else \
 	  printf '\n######## SKIPPED: Bluetooth was NOT tested, there is no qemu-system-x86_64 here (docs/building.md, Tests without a radio) ########\n\n' >&2; fi
+	@if scripts/install-packages.sh emulator && command -v qemu-system-aarch64 > /dev/null; then \
+	  $(MAKE) --no-print-directory test-board TESTS='-m "not long"'; else \
+	  printf '\n######## SKIPPED: nothing was tested on an emulated board, there is no qemu-system-aarch64 here (docs/building.md, Tests on an emulated board) ########\n\n' >&2; fi
 
 test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offline
 	$(PYTEST) -q Tests/Vocabulary
@@ -112,6 +115,17 @@ else
 	$(PYTEST) $(SIDE_BY_SIDE) 3 -r R --reruns 1 $(addprefix Tests/Bluetooth/test_,old_bluez.py mau.py hostile.py recovery.py many.py) Tests/Bluetooth
 endif
 
+# An arm64 Debian for the emulator, from packages.
+BOARD_IMAGE := .build/board/.complete
+# What all of them take; `make test` takes those that are not long.
+BOARD_TESTS := --cuts=200
+
+test-board: packages-build packages-boards packages-deb packages-emulator .venv/.complete $(BOARD_IMAGE) ## Test on an emulated board: its own systemd, power cuts, full and failing cards, clocks (TESTS="-k word" picks; "-m 'not long'": the short form)
+	@$(MAKE) --no-print-directory deb BOARD=raspberry-pi-zero-2-w
+	@$(MAKE) --no-print-directory firmware BOARD=linux-host
+	@$(MAKE) --no-print-directory mau
+	$(PYTEST) -q Tests/Board $(or $(TESTS),$(BOARD_TESTS))
+
 fuzz: packages-build $(MBEDTLS) ## Search for input that a parser does not survive (FUZZ_SECONDS=30 each, TARGETS="RequestFuzz ..." picks)
 	SWIFT=$(SWIFT) scripts/fuzz.sh $(or $(FUZZ_SECONDS),30) $(TARGETS)
 
@@ -151,6 +165,10 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	SWIFT=$(SWIFT) scripts/make-libraries.sh $* .sysroot/$*
 	@touch $@
 
+$(BOARD_IMAGE): scripts/make-board-image.sh scripts/guest-parts.sh scripts/private-apt.sh $(shell find Tests/Board/guest -type f) | packages-emulator
+	scripts/make-board-image.sh .build/board
+	@touch $@
+
 # The same Python that Debian's python3-venv belongs to.
 .venv/.complete: Tests/requirements.txt | packages-tests
 	rm -rf .venv
@@ -163,7 +181,7 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.build/bluetooth/kernel/.complete: scripts/make-guest.sh scripts/private-apt.sh | packages-bluetooth
+.build/bluetooth/kernel/.complete: scripts/make-guest.sh scripts/guest-parts.sh scripts/private-apt.sh | packages-bluetooth
 	@mkdir -p .build/bluetooth
 	scripts/make-guest.sh kernel .build/bluetooth/kernel
 	@touch $@
@@ -172,4 +190,4 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	scripts/make-guest.sh $* .build/bluetooth/$* .build/bluetooth/kernel
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package test-board fuzz boards size bench clean help

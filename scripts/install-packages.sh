@@ -13,6 +13,7 @@ tests=(g++ openssl python3 python3-venv curl jq gdb strace sq rnp procps e2fspro
 bluetooth=(qemu-system-x86 cpio kmod xz-utils util-linux python3 python3-venv debian-archive-keyring)
 deb=(dpkg-dev xz-utils python3 groff-base binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf)
 board=(mmdebstrap debian-archive-keyring util-linux iproute2 openssh-client)
+emulator=(qemu-system-arm qemu-utils device-tree-compiler cpio kmod xz-utils e2fsprogs util-linux iproute2 curl avahi-daemon dbus-daemon python3 python3-venv debian-archive-keyring)
 bench=(openssl python3 curl strace procps nginx-light wrk)
 
 command -v dpkg-query > /dev/null || {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* linux/magic.h */
-enum { TMPFS = 0x01021994, RAMFS = 0x858458f6 };
+enum { TMPFS = 0x01021994, RAMFS = 0x858458f6, EXT4 = 0xef53 };
 
 const char *maud_error_text(int error) { return strerror(error); }
 
@@ -74,6 +74,14 @@ int maud_write_all(int fd, const uint8_t *octets, size_t count) {
   return 0;
 }
 int maud_fsync(int fd) { FAULT("fsync"); return RESULT(fsync(fd)); }
+int maud_write_back(int fd) {
+  FAULT("sync_file_range");
+  return RESULT(sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+}
+bool maud_syncs_names(int fd) {
+  struct statfs s;
+  return fstatfs(fd, &s) == 0 && (uint32_t)s.f_type == EXT4;
+}
 
 static void translate(const struct stat *s, struct maud_status *status) {
   status->size = s->st_size;

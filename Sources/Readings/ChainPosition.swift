@@ -63,6 +63,8 @@ extension Retention {
     static let share = 10
     /// What is too old is removed an hour's worth at once, for the same reason.
     static let ageGrace = 3600 * nanosecondsPerSecond
+    /// So long after the start, and after the clock was set, nothing goes for its age: a clock that was years ahead has removed nothing when it is set right by then.
+    static let doubt = 12 * 3600 * nanosecondsPerSecond
 
     private var age: Int64 { Int64(days) * 86_400 * nanosecondsPerSecond }
 

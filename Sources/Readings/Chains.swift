@@ -149,7 +149,7 @@ final class Chains {
     }
 
     /// When something must go next, in nanoseconds since boot, if nothing is published before.
-    func nextExpiry(now: Int64?, sinceBoot: Int64) -> Int64? {
+    func nextExpiry(now: Int64?, sinceBoot: Int64, agesFrom: Int64) -> Int64? {
         var earliest: Int64?
         for chain in all {
             var due: Int64?
@@ -157,7 +157,7 @@ final class Chains {
                 let first = next(chain.label, from: chain.position.oldest), first.sequence < chain.position.newest,
                 let expiry = chain.retention.expiry(first.stored) {
                 // Beyond 70 years nobody waits.
-                due = sinceBoot + min(max(expiry - now, 0) + 1, 1 << 61)
+                due = max(agesFrom, sinceBoot + min(max(expiry - now, 0) + 1, 1 << 61))
             }
             guard let due else { continue }
             earliest = min(earliest ?? .max, due)

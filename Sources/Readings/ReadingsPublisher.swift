@@ -40,6 +40,8 @@ public final class ReadingsPublisher {
     private var isStarted = false
     private var isResolving = false
     private var isQuotaTaken = false
+    /// Nanoseconds since boot before which nothing goes for its age: the clock may be wrong, and be set right soon.
+    private var agesFrom: Int64 = 0
     public var counters = ReadingsCounters()
 
     /// - Parameters:
@@ -59,6 +61,7 @@ public final class ReadingsPublisher {
     /// before wait. What is there beyond the quota, or too old, begins to go.
     public func start() {
         chains.discover()
+        doubtClock()
         isStarted = true
         isResolving = true
         resolve(from: 0)
@@ -77,6 +80,7 @@ public final class ReadingsPublisher {
 
     /// To be called when the clock was set, and when files have new modification times: both change what is too old, and when.
     public func clockChanged() {
+        doubtClock()
         for publisher in publishers { publisher.clockChanged(isSet: setTime != nil) }
         examine()
     }
@@ -167,15 +171,17 @@ public final class ReadingsPublisher {
     /// Nanoseconds since 1970, or nil while the clock is unset: then nothing is too old.
     private var setTime: Int64? { backend.clock.state == .set ? backend.clock.now : nil }
 
+    private func doubtClock() { agesFrom = backend.clock.sinceBoot + Retention.doubt }
+
     /// Removes what retention does not allow; when there is nothing, waits until the next batch is too old.
     private func examine() {
         guard isStarted, !isResolving, !pruner.isBusy else { return }
         let now = setTime, sinceBoot = backend.clock.sinceBoot
-        if chains.chooseExpired(now: now, sinceBoot: sinceBoot) { return pruner.begin(checkpointFirst: true) { _ in } }
+        if chains.chooseExpired(now: sinceBoot < agesFrom ? nil : now, sinceBoot: sinceBoot) { return pruner.begin(checkpointFirst: true) { _ in } }
         // More than the quota by what was there at the start, or by what others put there.
         let excess = excess()
         if excess > 0, removeOldest(octets: excess, checkpointFirst: true, done: { _ in }) { return }
-        if let next = chains.nextExpiry(now: now, sinceBoot: sinceBoot) { loop.schedule(timer, at: next) } else { loop.cancel(timer) }
+        if let next = chains.nextExpiry(now: now, sinceBoot: sinceBoot, agesFrom: agesFrom) { loop.schedule(timer, at: next) } else { loop.cancel(timer) }
     }
 
     func prunerIsIdle() {

@@ -135,7 +135,8 @@ extension StoreTests {
             #expect(try Files.status(version)?.links == 1)
         }
 
-        @Test func aBatchCostsOneSyncPair() throws {
+        /// The fsync calls of one batch; `fault` may make other calls fail.
+        private func syncs(_ fault: @escaping (String) -> Int32) throws -> (count: Int, isJournaled: Bool) {
             let (root, clock) = try prepared()
             defer { try? Files.removeTree(root) }
             let directory = root + "/" + gina.description
@@ -146,18 +147,27 @@ extension StoreTests {
             let job = try #require(ContentFile.job(opened, try FileName("r-1.pgp"), new))
             job.pointee.exclusive = true
             job.pointee.now = clock.now
-            calls = 0
-            thread = pthread_self()
-            maud_set_fault({ call, _ in
-                if pthread_equal(thread, pthread_self()) != 0, call.map({ String(cString: $0) }) == "fsync" { calls += 1 }
-                return 0
-            }, nil)
-            ContentFile.run(job)
-            maud_set_fault(nil, nil)
+            var count = 0
+            withFaults({ call in
+                if call == "fsync" { count += 1 }
+                return fault(call)
+            }, { ContentFile.run(job) })
             #expect(job.pointee.outcome.error == 0)
-            #expect(calls == 2)
-            ContentFile.free(job)
-            maud_store_directory_close(handle)
+            #expect(try Files.read(directory + "/r-1.pgp", limit: 1000) == new)
+            defer {
+                ContentFile.free(job)
+                maud_store_directory_close(handle)
+            }
+            return (count, maud_syncs_names(maud_store_directory_descriptor(opened)))
+        }
+
+        @Test func aBatchCostsOneSyncOnExt4AndTwoElsewhere() throws {
+            let (count, isJournaled) = try syncs { _ in 0 }
+            #expect(count == (isJournaled ? 1 : 2))
+        }
+
+        @Test func withoutWritingBackABatchCostsTwoSyncs() throws {
+            #expect(try syncs { $0 == "sync_file_range" ? ErrorNumber.notPermitted : 0 }.count == 2)
         }
     }
 }

@@ -47,6 +47,10 @@ intptr_t maud_read(int fd, void *buffer, size_t count);
 intptr_t maud_pread(int fd, void *buffer, size_t count, int64_t offset);
 intptr_t maud_write(int fd, const void *buffer, size_t count);
 int maud_fsync(int fd);
+/* The file's octets to the disk, without its name and times (sync_file_range(2)). */
+int maud_write_back(int fd);
+/* Whether syncing a file of this file system syncs its name too: ext2, ext3, ext4. */
+bool maud_syncs_names(int fd);
 int maud_statat(int directory, const char *path, bool follow, struct maud_status *status);
 int maud_fstat(int fd, struct maud_status *status);
 int maud_mkdirat(int directory, const char *path, unsigned mode);

@@ -1,0 +1,110 @@
+"""A person's board: the package installed, the node claimed."""
+import base64
+import functools
+import http.server
+import json
+import shutil
+import threading
+import time
+
+from companion import Person
+from emulator import IMAGE, Emulator, make_disk
+from network import BOARD, PC
+
+# What the emulator has is real (its load, its LED, a line of its GPIO controller); a simulated sensor stands for what is attached.
+BOARD_FILE = {
+    "name": "Greenhouse",
+    "sensors": [
+        {"name": "temperature", "title": "Temperature", "property": "temperature", "unitCode": "CEL", "unitText": "°C", "minimum": -40, "maximum": 85, "decimals": 3,
+         "source": {"type": "simulator", "waveform": "triangle", "low": 18, "high": 24, "cycle": 60}, "period": 2, "batch": 2, "audience": "public"},
+        {"name": "load", "title": "Load average over a minute", "property": "loadAverage", "unitCode": "C62", "unitText": "processes", "minimum": 0, "maximum": 10000, "decimals": 2,
+         "source": {"type": "load", "minutes": 1}, "period": 5, "batch": 2, "audience": {"group": "controllers"}}],
+    "actuators": [
+        {"name": "lamp", "title": "Lamp", "type": "switch", "source": {"type": "led", "name": "ACT"}, "audience": {"group": "controllers"}},
+        {"name": "pump", "title": "Pump", "type": "switch", "source": {"type": "gpioLine", "line": 6}, "audience": {"group": "controllers"}}]}
+
+
+class Shelf(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+def install(board, package):
+    """The package of a PC on a board, as a person does it; what that says."""
+    server = http.server.ThreadingHTTPServer((PC, 0), functools.partial(Shelf, directory=str(package.parent)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        board.wait_for(f"curl -sSf -o /root/maud.deb http://{PC}:{server.server_address[1]}/{package.name}", "the package's arrival")
+    finally:
+        server.shutdown()
+    return board.run("dpkg -i /root/maud.deb", 300)
+
+
+def configure(board, document):
+    """Another board.json, taken over by a start."""
+    board.write("/etc/maud/board.json", json.dumps(document, indent=2))
+    board.run("systemctl daemon-reload; systemctl restart maud", 200)
+
+
+def speed_up(board, speed, document):
+    """Switches it off and on, so that its time passes faster than it computes; it has this board.json then."""
+    board.write("/etc/maud/board.json", json.dumps(document, indent=2))
+    board.write("/etc/systemd/system/maud.service.d/patient.conf", "[Service]\nTimeoutStartSec=3600\nTimeoutStopSec=3600\nWatchdogSec=600\n")
+    board.run("sync")
+    board.cut()
+    board.set_speed(speed)
+    board.start()
+    board.wait_for("maud status --state /var/lib/maud/state", "the node", 300 * speed)
+
+
+def set_clock(board):
+    """The time of the PC, as a time server tells it."""
+    board.run(f"date -u -s @{time.time():.3f} > /dev/null")
+
+
+class Owned:
+    def __init__(self, directory):
+        self.directory = directory
+        self.person = self.fingerprint = None
+        self.disk = directory / "system.qcow2"
+
+    def make(self, package):
+        board = Emulator(self.directory, [make_disk(self.disk, IMAGE / "system.raw")]).start()
+        try:
+            install(board, package)
+            configure(board, BOARD_FILE)
+            self.fingerprint = board.status()["fingerprint"]
+            self.person = Person(self.directory / "ada").init()
+            self.claim(board)
+            board.run("sync")
+            board.save("ready")
+        finally:
+            board.close()
+
+    def claim(self, board):
+        code = board.run("maudctl claim-code").splitlines()
+        uri = next(line for line in code if line.startswith("mau:"))
+        self.person.run("claim", uri, "--peer", self.address)
+        (self.directory / "board.pgp").write_bytes(base64.b64decode(board.run("maudctl export | base64 -w 0")))
+        self.person.peers = [self.address]
+
+    @property
+    def address(self):
+        return f"{self.fingerprint}={BOARD}:8448"
+
+    def copy(self, directory, snapshot=None, **options):
+        """The same board again, off, or with its snapshot running."""
+        disk = directory / "system.qcow2"
+        if snapshot:
+            shutil.copy(self.disk, disk)
+        else:
+            make_disk(disk, self.disk)
+        board = Emulator(directory, [disk, *options.pop("disks", [])], **options)
+        if snapshot:
+            board.start(snapshot)
+            set_clock(board)
+        return board
+
+    def close(self):
+        if self.person:
+            self.person.close()

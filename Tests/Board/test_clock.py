@@ -1,0 +1,91 @@
+"""A board without a battery clock, with the real kernel and systemd: what is read before the clock is set, and what happens when it jumps (docs/readings.md, R3, R9)."""
+import json
+import time
+
+import pytest
+
+from harness import wait_until
+from network import BOARD
+from owned import configure
+from workload import fetch
+
+pytestmark = pytest.mark.long
+
+SENSOR = {"name": "often", "title": "x", "property": "quantity", "unitCode": "C62", "unitText": "1", "minimum": 0, "maximum": 100, "decimals": 1,
+          "source": {"type": "simulator", "cycle": 60}, "period": 3, "batch": 1, "audience": "public", "retention": {"days": 30}}
+FILE = {"name": "Greenhouse", "sensors": [SENSOR],
+        "actuators": [{"name": "lamp", "title": "Lamp", "type": "switch", "source": {"type": "led", "name": "ACT"}, "audience": {"group": "controllers"}}]}
+
+
+class Clock:
+    def __init__(self, board, owned, gnupg):
+        self.board, self.person, self.gnupg = board, owned.person, gnupg
+        self.fingerprint = owned.fingerprint
+        self.url = f"http://{BOARD}:8008/p2p/{owned.fingerprint}"
+        gnupg.import_key((owned.directory / "board.pgp").read_bytes())
+
+    def wait_serving(self):
+        wait_until(lambda: fetch(self.url)[0] == 200, "the node", 180)
+
+    def batches(self):
+        """The names of the batches in the order of publication."""
+        return [one["path"].rsplit("/", 1)[1] for one in json.loads(fetch(self.url)[1]) if "/r-often-" in one["path"]]
+
+    def next(self, count=2):
+        """Waits for so many further batches; the reading of the last one. Stock gpg verifies it, by the true time."""
+        before = len(self.batches())
+        names = wait_until(lambda: (found := self.batches())[before + count - 1:] and found, "further batches", 120)
+        text, signer = self.gnupg.open(fetch(f"{self.url}/{names[-1]}")[1])
+        assert signer == self.fingerprint
+        return json.loads(text)
+
+    def set(self, seconds):
+        self.board.run(f"date -u -s @{time.time() + seconds:.0f}")
+
+
+def test_before_the_clock_is_set(boards, owned, gnupg):
+    board = boards(date="1999-12-31T23:59:00")
+    board.start()
+    clock = Clock(board, owned, gnupg)
+    clock.wait_serving()
+    configure(board, FILE)
+    clock.wait_serving()
+    early = clock.next()
+    assert early["clockState"] == "clockUnset" and len(early["bootId"]) == 36
+    assert "observationDate" not in early["readings"][-1] and early["readings"][-1]["monotonicSeconds"] > 0
+    # Its owner still commands it, and it is proven by TLS.
+    assert owned.person.json("set", "lamp", "on")["actionStatus"] == "CompletedActionStatus"
+    before = clock.batches()
+    clock.set(0)
+    late = clock.next()
+    assert late["clockState"] == "clockSet" and "observationDate" in late["readings"][-1]
+    assert clock.batches()[:len(before)] == before, "the order of publication was lost"
+    assert owned.person.json("set", "lamp", "off")["actionStatus"] == "CompletedActionStatus"
+    owned.person.run("sync")
+    assert all(one["isWhole"] for one in owned.person.json("verify", "greenhouse"))
+
+
+def test_jumps(boards, owned, gnupg):
+    board = boards().start()
+    clock = Clock(board, owned, gnupg)
+    clock.wait_serving()
+    configure(board, FILE)
+    clock.wait_serving()
+    clock.next()
+    before = clock.batches()
+    for years in (1, -1, 8):
+        clock.set(years * 365 * 86400)
+        clock.next()
+        assert clock.batches()[:len(before)] == before, f"{years} years: something was lost or reordered"
+        before = clock.batches()
+    clock.set(0)
+    clock.next()
+    assert clock.batches()[:len(before)] == before
+    # Nobody is locked out by what was signed with a wrong clock, not after a restart either.
+    for _ in range(2):
+        assert owned.person.json("set", "lamp", "on")["actionStatus"] == "CompletedActionStatus"
+        board.run("systemctl restart maud", 200)
+        clock.wait_serving()
+    assert clock.batches()[:len(before)] == before
+    owned.person.run("sync")
+    assert all(one["isWhole"] for one in owned.person.json("verify", "greenhouse") if one["chain"] == "often")
