@@ -12,7 +12,7 @@ from dbus_fast.constants import ErrorType, NameFlag
 
 SERVICE = "76ae0728-376d-4c1e-9f25-6e6c6655c3bc"
 NODE, IN, OUT = (f"76ae07{last}-376d-4c1e-9f25-6e6c6655c3bc" for last in ("29", "2a", "2b"))
-CHARACTERISTIC, PROPERTIES = "org.bluez.GattCharacteristic1", "org.freedesktop.DBus.Properties"
+GATT_SERVICE, CHARACTERISTIC, PROPERTIES = "org.bluez.GattService1", "org.bluez.GattCharacteristic1", "org.freedesktop.DBus.Properties"
 
 
 class Refused(Exception):
@@ -30,6 +30,9 @@ class Daemon:
         self.application = None          # (the node's name, {path: {interface: {property: value}}})
         self.advertisement = None        # the properties
         self.registrations = []          # what was asked for, in order
+        self.errors = []                 # what the next applications are refused with
+        self.handles = []                # of the service, as each application wanted it; 0: any
+        self.switched_on = 0             # times that somebody wanted an adapter on
         self.asked = []                  # adapters whose properties were asked for, and the one that advertises
         self.advertises = None
         self.ios = {}                    # (characteristic, device or None) -> socket
@@ -129,6 +132,7 @@ class Daemon:
             self.asked.append(message.path)
             return Message.new_method_return(message, "a{sv}", [self.properties(message.path)])
         if message.interface == PROPERTIES and message.member == "Set":
+            self.switched_on += 1
             if not self.adapters[message.path]["blocked"]:
                 threading.Thread(target=self.set_power, args=(True,)).start()
             return Message.new_method_return(message)
@@ -155,6 +159,9 @@ class Daemon:
         if self.application:
             return await self.bus.send(Message.new_error(message, "org.bluez.Error.AlreadyExists", ""))
         answer = await self.ask(message.sender, path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        self.handles += [interfaces[GATT_SERVICE]["Handle"].value for interfaces in answer.body[0].values() if GATT_SERVICE in interfaces]
+        if self.errors:
+            return await self.bus.send(Message.new_error(message, self.errors.pop(0), ""))
         self.application = message.sender, answer.body[0]
         await self.bus.send(Message.new_method_return(message))
 

@@ -103,6 +103,37 @@ def test_an_adapter_whose_managers_come_later(make_daemon, start):
     becomes(node, "advertising")
 
 
+HANDLE = 0x7600  # docs/bluetooth.md, 1.1
+
+
+def test_handles_that_somebody_has_are_given_up(make_daemon, start):
+    """BlueZ says Failed then. What it gives in their place is asked for at once, and only once; with the next adapter it is as before."""
+    daemon = make_daemon()
+    daemon.errors = ["org.bluez.Error.Failed"]
+    node = start()
+    becomes(node, "advertising")
+    assert daemon.handles == [HANDLE, 0] and len(lines(node)) == 1
+    daemon.remove_adapter()
+    becomes(node, "no-adapter")
+    daemon.errors = ["org.bluez.Error.Failed"] * 2
+    daemon.add_adapter()
+    becomes(node, "refused")
+    assert daemon.handles == [HANDLE, 0, HANDLE, 0]
+
+
+@pytest.mark.parametrize("error", ["org.bluez.Error.InvalidArguments", "org.bluez.Error.NotReady", "org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.UnknownObject",
+                                   "org.bluez.Error.FailedOtherwise"])
+def test_no_other_failure_moves_the_handles(make_daemon, start, error):
+    """Phones remember where the table is."""
+    daemon = make_daemon()
+    daemon.errors = [error]
+    node = start()
+    becomes(node, "refused")
+    daemon.add_managers()  # something is new: it asks again
+    becomes(node, "advertising")
+    assert daemon.handles == [HANDLE, HANDLE]
+
+
 def test_what_the_controller_cannot_is_left_out(make_daemon, start):
     daemon = make_daemon(refuses=["TxPower"])
     node = start(transmitPower=4, interval=100)
