@@ -180,8 +180,11 @@ def test_switching_on(make_daemon, start):
     # Who switches it off afterwards means it.
     daemon.set_power(False)
     becomes(node, "off")
-    time.sleep(0.3)
-    assert about(node)["state"] == "off"
+    # The bus keeps the order: who is asked to look again, and does, has sent before whatever it was about to.
+    asked = len(daemon.asked)
+    daemon.add_managers()
+    wait_until(lambda: len(daemon.asked) > asked, "the look")
+    assert about(node)["state"] == "off" and daemon.switched_on == 1
 
 
 def test_not_wanted(make_daemon, start):

@@ -1,4 +1,5 @@
 """Clients over GATT, with the daemon of bluez.py: files, a command, several at once, and what bad ones get."""
+import contextlib
 import json
 import shutil
 import time
@@ -132,11 +133,15 @@ def test_garbage(advertising):
     bad = Central(daemon, 2).subscribe()
     for octets in (b"\x01", b"\xff" * 3, bytes(100), bytes(244), b"\x06\0\0", b"\x01\0\0" + bytes([9, 0, 0, 1, 2, 3, 4]), bytes(600)):
         bad.write(octets)
-    # What they were answered with, then the word for one that belongs to no stream.
-    time.sleep(1.1)
-    bad.write(b"\x02\0\0")
-    while bad.receive() != b"\x04\0\0\x01":
-        pass
+    # What they were answered with, then the word for one that belongs to no stream: once a second at most.
+    heard = []
+
+    def is_told():
+        bad.write(b"\x02\0\0")
+        with contextlib.suppress(TimeoutError):
+            heard.append(bad.receive(0.1))
+        return heard[-1:] == [b"\x04\0\0\x01"]
+    wait_until(is_told, "the word for a fragment of no stream")
     # A stream that is violated ends for that reason.
     broken = Stream(bad).open()
     bad.write(b"\xff" * 20)

@@ -1,5 +1,4 @@
 """First contact: a node without an owner is claimed with its code (docs/claim.md), by a claimer written from that page."""
-import random
 import re
 import threading
 import time
@@ -243,50 +242,3 @@ def test_a_flood_of_wrong_ones_does_not_keep_the_owner_away(node, ada, bob):
         for thread in threads:
             thread.join()
     assert took < 5, took
-
-
-# Power cuts
-
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_in_the_middle_of_a_claim(node, ada, gnupg, tmp_path, seed):
-    """Afterwards it is claimable with the same code, or has its owner and nothing is left of the code."""
-    chance = random.Random(20261121 + seed)
-    node.weaken_passphrase(gnupg)
-    boot = tmp_path / "boot.txt"
-    outcomes = set()
-    for number in range(8):
-        node.start("--claim-file", boot)
-        code = code_of(node)
-        connection = ada.connect(node.secure_port)
-        _, attempt, _ = ada.prove(connection, code)
-
-        def put():
-            try:
-                ada.ask(connection, "PUT", attempt, ada.key)
-            except OSError:
-                pass
-            except Exception as error:  # http.client's own, when the answer is cut off
-                assert "http.client" in type(error).__module__, error
-        thread = threading.Thread(target=put)
-        thread.start()
-        time.sleep(chance.uniform(0, 0.12))
-        node.process.kill()
-        node.process.wait()
-        thread.join()
-        node.process.stdout.close()
-        node.log.close()
-        node.start("--claim-file", boot)
-        now = controllers(node)
-        outcomes.add(len(now))
-        if now:
-            assert now == [ada.fingerprint] and not node.status()["claimable"]
-            assert not code_file(node).exists() and not boot.exists()
-            assert ada.claim(node.secure_port, code) == 404
-        else:
-            assert code_of(node) == code and boot.read_text().startswith(f"mau:{node.fingerprint}?claim={code}\n")
-            assert ada.claim(node.secure_port, code) == 201
-            assert controllers(node) == [ada.fingerprint] and not boot.exists()
-        assert not list(node.root.glob(".maud-*"))
-        assert node.stop() == 0
-        (node.root / f".mau/controllers/{ada.fingerprint}.pgp").unlink()
-    assert outcomes
