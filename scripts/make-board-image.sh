@@ -10,7 +10,8 @@ directory=$(realpath -m "$1")
 guest=$(realpath "$here/../Tests/Board/guest")
 private=$directory/apt root=$directory/root initrd=$directory/initrd
 # What a board has: systemd, what maud's package depends on and recommends, BlueZ, and what the tests do to it.
-packages=('?essential' systemd systemd-sysv udev dbus kmod acl gpg gpg-agent libgpgme11t64 avahi-daemon bluez e2fsprogs dmsetup iproute2 procps curl strace)
+packages=('?essential' systemd systemd-sysv udev dbus kmod acl gpg gpg-agent libgpgme11t64 avahi-daemon bluez e2fsprogs dmsetup iproute2 procps curl strace
+  apt openssh-server sudo) # what `make deploy` uses
 modules=(virtio_pci virtio_blk ext4)
 kept=('fs/*' 'crypto/*' 'lib/*' 'arch/*' 'net/core/*' 'net/ipv[46]/*' 'net/netfilter/*' 'net/bluetooth/*' 'net/rfkill/*' 'drivers/virtio/*' 'drivers/block/*'
   'drivers/net/*.ko*' 'drivers/md/*' 'drivers/gpio/*' 'drivers/iio/*' 'drivers/leds/*' 'drivers/bluetooth/*' 'drivers/char/*' 'drivers/nvme/*' 'drivers/hwmon/*')
