@@ -57,22 +57,32 @@ run: packages-build packages-run ## Start a node on this machine and say what to
 	@$(MAKE) --no-print-directory firmware BOARD=linux-host
 	@scripts/run.sh
 
-test: packages-build packages-boards packages-deb packages-board packages-tests ## Run every test: vocabulary, both builds, all boards, end to end
+# What `make test` builds, and whether this machine can emulate others.
+TESTED_BOARDS := linux-host raspberry-pi-zero-2-w raspberry-pi-2
+EMULATES_RADIO = [ "$$(uname -m)" = x86_64 ] && scripts/install-packages.sh bluetooth && command -v qemu-system-x86_64 > /dev/null
+EMULATES_BOARD = scripts/install-packages.sh emulator && command -v qemu-system-aarch64 > /dev/null
+
+test: packages-build packages-boards packages-deb packages-board packages-tests $(MBEDTLS) ## Run every test: vocabulary, both builds, all boards, end to end
 	@$(MAKE) --no-print-directory test-vocabulary
-	@$(MAKE) --no-print-directory check-embedded
-	@$(MAKE) --no-print-directory test-units
-	@$(MAKE) --no-print-directory mau
-	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w
-	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-2
+	@# Linking a board and running the unit tests keep one processor busy each.
+	@$(MAKE) --no-print-directory -j2 --output-sync=line regular-swift embedded-swift
 	@# `make test-package` is longer.
 	$(PYTEST) -q -rs Tests/Package -m "not long"
 	@$(MAKE) --no-print-directory test-end-to-end
-	@if [ "$$(uname -m)" = x86_64 ] && scripts/install-packages.sh bluetooth && command -v qemu-system-x86_64 > /dev/null; then \
-	  $(MAKE) --no-print-directory test-bluetooth; else \
+	@if $(EMULATES_RADIO); then $(MAKE) --no-print-directory test-bluetooth; else \
 	  printf '\n######## SKIPPED: Bluetooth was NOT tested, there is no qemu-system-x86_64 here (docs/building.md, Tests without a radio) ########\n\n' >&2; fi
-	@if scripts/install-packages.sh emulator && command -v qemu-system-aarch64 > /dev/null; then \
-	  $(MAKE) --no-print-directory test-board TESTS='-m "not long"'; else \
+	@if $(EMULATES_BOARD); then $(MAKE) --no-print-directory test-board TESTS='-m "not long"'; else \
 	  printf '\n######## SKIPPED: nothing was tested on an emulated board, there is no qemu-system-aarch64 here (docs/building.md, Tests on an emulated board) ########\n\n' >&2; fi
+
+# The two halves of what `make test` builds; each has its own .build/ directories.
+regular-swift:
+	@$(MAKE) --no-print-directory test-units
+	@$(MAKE) --no-print-directory mau
+
+embedded-swift:
+	@for board in $(TESTED_BOARDS); do $(MAKE) --no-print-directory firmware BOARD=$$board || exit; done
+	@if $(EMULATES_RADIO); then $(MAKE) --no-print-directory $(GUESTS); fi
+	@if $(EMULATES_BOARD); then $(MAKE) --no-print-directory $(BOARD_IMAGE); fi
 
 test-vocabulary: .venv/.complete ## Check the vocabulary and its documents, offline
 	$(PYTEST) -q Tests/Vocabulary
@@ -190,4 +200,4 @@ $(BOARD_IMAGE): scripts/make-board-image.sh scripts/guest-parts.sh scripts/priva
 	scripts/make-guest.sh $* .build/bluetooth/$* .build/bluetooth/kernel
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau deb deploy run test test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package test-board fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test regular-swift embedded-swift test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package test-board fuzz boards size bench clean help

@@ -24,7 +24,7 @@ final class Reload {
     private var deadline: Int64 = 0
     /// Command files that the former control had not judged yet.
     private var commands: [(directory: Fingerprint, name: [UInt8], time: Int64)] = []
-    /// What of former boards hangs in the kernel.
+    /// What of a former board hangs in the kernel: while it does, so does the worker, and no board is replaced.
     private var former: [(ActuatorBank, Control)] = []
     private lazy var timer = Timer { [unowned(unsafe) self] in proceed() }
 
@@ -49,6 +49,7 @@ final class Reload {
     func begin() {
         guard phase == .idle else { return isWantedAgain = true }
         isWantedAgain = false
+        former.removeAll { $0.0.isIdle && $0.1.isIdle }
         node.manager.reloading()
         guard node.isPublishing else { return refuse("the node is starting: try again") }
         do throws(BoardError) {
