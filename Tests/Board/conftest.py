@@ -52,7 +52,7 @@ def package():
 
 @pytest.fixture(scope="session")
 def owned(pc, package, tmp_path_factory):
-    """A board on which the package was installed and that a person has claimed, kept as a disk and as a snapshot of everything."""
+    """A board on which the package was installed and that a person has claimed, kept as a disk and as what is in its memory."""
     made = Owned(tmp_path_factory.mktemp("owned"))
     try:
         made.make(package)
@@ -72,7 +72,7 @@ def fresh(pc, tmp_path):
 
 @pytest.fixture
 def boards(owned, tmp_path):
-    """Makes boards that are owned: copies of one."""
+    """Makes boards that are owned: copies of one, from the same moment on (is_on=False: which lost its power then)."""
     made = []
 
     def make(**options):

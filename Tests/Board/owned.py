@@ -3,9 +3,7 @@ import base64
 import functools
 import http.server
 import json
-import shutil
 import threading
-import time
 
 from companion import Person
 from emulator import IMAGE, Emulator, make_disk
@@ -57,19 +55,20 @@ def speed_up(board, speed, document):
     board.wait_for("maud status --state /var/lib/maud/state", "the node", 300 * speed)
 
 
-def set_clock(board):
-    """The time of the PC, as a time server tells it."""
-    board.run(f"date -u -s @{time.time():.3f} > /dev/null")
+def move_to_card(board, device="/dev/vdb", options=""):
+    """The node's files are on the second disk from now on; the node is stopped."""
+    board.run(f"""systemctl stop maud; mkfs.ext4 -q {options} {device}; mount {device} /mnt; cp -a /var/lib/maud/. /mnt/; chown maud:maud /mnt; umount /mnt
+        echo '{device} /var/lib/maud ext4 defaults 0 2' >> /etc/fstab; systemctl daemon-reload; mount /var/lib/maud""", 300)
 
 
 class Owned:
     def __init__(self, directory):
         self.directory = directory
         self.person = self.fingerprint = None
-        self.disk = directory / "system.qcow2"
+        self.disk, self.card, self.frozen = directory / "system.qcow2", directory / "card.qcow2", directory / "frozen"
 
     def make(self, package):
-        board = Emulator(self.directory, [make_disk(self.disk, IMAGE / "system.raw")]).start()
+        board = Emulator(self.directory, [make_disk(self.disk, IMAGE / "system.raw"), make_disk(self.card, size="1G")]).start()
         try:
             install(board, package)
             configure(board, BOARD_FILE)
@@ -77,7 +76,7 @@ class Owned:
             self.person = Person(self.directory / "ada").init()
             self.claim(board)
             board.run("sync")
-            board.save("ready")
+            board.freeze(self.frozen)
         finally:
             board.close()
 
@@ -92,18 +91,11 @@ class Owned:
     def address(self):
         return f"{self.fingerprint}={BOARD}:8448"
 
-    def copy(self, directory, snapshot=None, **options):
-        """The same board again, off, or with its snapshot running."""
-        disk = directory / "system.qcow2"
-        if snapshot:
-            shutil.copy(self.disk, disk)
-        else:
-            make_disk(disk, self.disk)
-        board = Emulator(directory, [disk, *options.pop("disks", [])], **options)
-        if snapshot:
-            board.start(snapshot)
-            set_clock(board)
-        return board
+    def copy(self, directory, **options):
+        """The same board again, with an empty card beside its system; it runs, or it is off and was cut off from its power before."""
+        is_on = options.pop("is_on", True)
+        board = Emulator(directory, [make_disk(directory / "system.qcow2", self.disk), make_disk(directory / "card.qcow2", self.card)], **options)
+        return board.start(self.frozen) if is_on else board
 
     def close(self):
         if self.person:

@@ -3,9 +3,8 @@
 The node's files are on a second disk, behind the device mapper."""
 import pytest
 
-from emulator import make_disk
 from harness import wait_until
-from owned import BOARD_FILE, configure
+from owned import BOARD_FILE, configure, move_to_card
 from workload import fetch
 from network import BOARD
 
@@ -36,9 +35,8 @@ class Card:
         self.board = board
         self.url = f"http://{BOARD}:8008/p2p/{fingerprint}"
         board.write("/etc/systemd/system/card.service", CARD)
-        board.run(f"""systemctl stop maud; modprobe dm_mod; dmsetup create card --table "0 131072 linear /dev/vdb 0"; mkfs.ext4 -q {options} /dev/mapper/card
-            mount /dev/mapper/card /mnt; cp -a /var/lib/maud/. /mnt/; chown maud:maud /mnt; umount /mnt
-            echo '/dev/mapper/card /var/lib/maud ext4 defaults 0 2' >> /etc/fstab; systemctl -q enable card; systemctl daemon-reload; mount /var/lib/maud""", 300)
+        board.run("""systemctl stop maud; modprobe dm_mod; dmsetup create card --table "0 131072 linear /dev/vdb 0"; systemctl -q enable card""")
+        move_to_card(board, "/dev/mapper/card", options)
         configure(board, {**BOARD_FILE, "sensors": [SENSOR]})
         self.newest = ""
         self.grows()
@@ -79,9 +77,9 @@ class Card:
 
 
 @pytest.fixture
-def make_card(boards, owned, tmp_path, gnupg):
+def make_card(boards, owned, gnupg):
     def make(options=""):
-        board = boards(disks=[make_disk(tmp_path / "card.qcow2", size="64M")]).start()
+        board = boards()
         gnupg.import_key((owned.directory / "board.pgp").read_bytes())
         return Card(board, owned.fingerprint, options)
     return make

@@ -44,8 +44,7 @@ class Clock:
 
 
 def test_before_the_clock_is_set(boards, owned, gnupg):
-    board = boards(date="1999-12-31T23:59:00")
-    board.start()
+    board = boards(is_on=False, date="1999-12-31T23:59:00").start()
     clock = Clock(board, owned, gnupg)
     clock.wait_serving()
     configure(board, FILE)
@@ -66,7 +65,7 @@ def test_before_the_clock_is_set(boards, owned, gnupg):
 
 
 def test_jumps(boards, owned, gnupg):
-    board = boards().start()
+    board = boards()
     clock = Clock(board, owned, gnupg)
     clock.wait_serving()
     configure(board, FILE)

@@ -39,9 +39,8 @@ echo "syncs $(grep -c 'ext4_sync_file_enter' /sys/kernel/tracing/trace || true)"
 
 
 def measure(boards, disk, sensor, seconds):
-    board = boards(disks=[make_disk(disk, size="1G")]).start()
-    board.run("""systemctl stop maud; mkfs.ext4 -q /dev/vdb; mount /dev/vdb /mnt; cp -a /var/lib/maud/. /mnt/; chown maud:maud /mnt; umount /mnt
-        echo '/dev/vdb /var/lib/maud ext4 defaults 0 2' >> /etc/fstab""", 300)
+    board = boards()
+    move_to_card(board)
     speed_up(board, SPEED, {**BOARD_FILE, "sensors": [sensor]})
     said = board.run(MEASURE.replace("{seconds}", str(seconds)), seconds + 1000)
     return {name: int(number) for name, number in re.findall(r"^(\w+) (\d+)$", said, re.MULTILINE)}
