@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 import machine
-from conftest import EPOCH, ROOT, built
+from conftest import EPOCH, ROOT, built, install
 from harness import wait_until
+from test_install import node_of
 
 pytestmark = pytest.mark.long
 
@@ -44,11 +45,19 @@ def version(board):
     return board.run("dpkg-query", "--show", "--showformat", "${Version}", "maud").stdout
 
 
-def break_package(package, directory):
-    """The same with a program that is none."""
+BROKEN = '#!/bin/sh\necho "event=broken" >&2\nexit 70\n'
+# It serves, and ends before it has proven (PROOF=3) that it goes on.
+SHORT_LIVED = '#!/bin/sh\nif [ "$1" = run ]; then (sleep 1.5; kill -KILL $$) & fi\nexec /usr/bin/maud.real "$@"\n'
+
+
+def break_package(package, directory, text=BROKEN):
+    """The same with another program."""
+    directory.mkdir()
     subprocess.run(["dpkg-deb", "--raw-extract", package, directory / "broken"], check=True)
     program = directory / "broken/usr/bin/maud"
-    program.write_text('#!/bin/sh\necho "event=broken" >&2\nexit 70\n')
+    program.rename(program.with_name("maud.real"))
+    program.write_text(text)
+    program.chmod(0o755)
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", directory / "broken", directory / "broken.deb"], check=True, capture_output=True)
     return directory / "broken.deb"
 
@@ -85,7 +94,7 @@ def test_deploy_update_and_rollback(deploy, make_package, gnupg, tmp_path):
     assert line(result, "fingerprint") == [node] and line(result, "claim-code") == []
     good = version(board)
     # One that ends at once: the former one comes back, and is the same node.
-    bad = break_package(make_package(epoch=EPOCH + 120), tmp_path)
+    bad = break_package(make_package(epoch=EPOCH + 120), tmp_path / "ends at once")
     result = deploy(bad)
     assert result.returncode == 75, result.stdout + result.stderr
     assert "does not become healthy" in result.stderr and f"going back to {good}" in result.stderr
@@ -97,6 +106,30 @@ def test_deploy_update_and_rollback(deploy, make_package, gnupg, tmp_path):
     assert result.returncode == 65 and "is older than" in result.stderr
     assert version(board) == good
     assert "tmp." not in board.run("ls", "/tmp").stdout, "nothing is left there"
+
+
+def files(board):
+    """What dpkg says that the package has; whether a configuration file that was changed is among them does not matter."""
+    return set(board.run("dpkg-query", "-L", "maud").stdout.splitlines()) - {"/etc/maud/board.json"}
+
+
+def test_back_to_what_was_installed_by_hand(deploy, make_package, tmp_path):
+    """The way back is made of the installed files; what the administrator has changed is known as such still."""
+    board, package = deploy.board, make_package()
+    node = node_of(install(board, package))
+    board.run("sed", "-i", "s/Linux host/My own/", "/etc/maud/board.json")
+    listed = files(board)
+    result = deploy(break_package(make_package(epoch=EPOCH + 120), tmp_path / "short-lived", SHORT_LIVED))
+    assert result.returncode == 75, result.stdout + result.stderr
+    assert line(result, "fingerprint") == [node] and version(board) == subprocess.run(["dpkg-deb", "-f", package, "Version"], capture_output=True, text=True).stdout.strip()
+    assert files(board) == listed
+    assert not (board.root / "usr/bin/maud.real").exists()
+    assert (board.root / "usr/bin/maud").read_bytes() == built("linux-host").read_bytes()
+    assert board.run("dpkg", "--verify", "maud", check=False).stdout.splitlines() in ([], ["??5?????? c /etc/maud/board.json"])
+    # The next one keeps the change, as always.
+    result = deploy(make_package(epoch=EPOCH + 180))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert line(result, "fingerprint") == [node] and "My own" in board.run("cat", "/etc/maud/board.json").stdout
 
 
 def test_what_cannot_be_deployed(deploy, package, tmp_path):

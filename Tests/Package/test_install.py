@@ -43,43 +43,6 @@ def test_maudctl_reads_files_that_the_node_could_not(board, gnupg):
     assert board.run("runuser", "-u", "nobody", "--", "maudctl", "status", check=False).returncode == 77
 
 
-def state(board):
-    files = board.run("sh", "-c", "cd /var/lib/maud && find root/.mau state -type f ! -name '*.socket' ! -name 'index*' | sort | xargs sha256sum; sha256sum /etc/credstore.encrypted/*").stdout
-    return {line.split()[1]: line.split()[0] for line in files.splitlines()}
-
-
-@pytest.mark.long
-def test_upgrade_remove_and_purge(make_system, make_package, gnupg):
-    board = make_system()
-    node = node_of(install(board, make_package()))
-    board.write("/root/ada.pgp", gnupg.run("--export", gnupg.new_key("Ada").upper()).stdout)
-    board.run("maudctl", "friend", "add", "--group", "controllers", "/root/ada.pgp")
-    board.run("sed", "-i", "s/Linux host/My own/", "/etc/maud/board.json")
-    before = state(board)
-    assert any(path.endswith("/ledger") or "ledger" in path for path in before), before
-    process = board.run("systemctl", "show", "-P", "MainPID", "maud").stdout
-    # Over the running one: another process, the same node.
-    assert node_of(install(board, make_package(epoch=EPOCH + 60))) == node
-    assert board.run("systemctl", "show", "-P", "MainPID", "maud").stdout != process
-    after = state(board)
-    assert {path: after.get(path) for path in before} == before
-    assert "My own" in board.run("cat", "/etc/maud/board.json").stdout, "what the administrator changed stays"
-    # Removed: it does not run, and everything is there still.
-    board.run("apt-get", "remove", "-y", "maud")
-    assert board.run("systemctl", "is-active", "maud", check=False).returncode != 0
-    assert {path: state(board).get(path) for path in before} == before
-    assert "My own" in board.run("cat", "/etc/maud/board.json").stdout
-    # Installed again: the same node goes on.
-    assert node_of(install(board, make_package(epoch=EPOCH + 60))) == node
-    # Purged: it says what it deletes, and deletes it.
-    text = board.run("apt-get", "purge", "-y", "maud").stdout
-    assert "deleted /var/lib/maud: this node's identity" in text and "deleted /etc/credstore.encrypted/maud.passphrase" in text
-    for path in ["/var/lib/maud", "/etc/maud", "/etc/default/maud", *KEPT]: assert board.run("test", "-e", path, check=False).returncode == 1, path
-    assert board.run("systemctl", "cat", "maud", check=False).returncode != 0
-    # And another one begins.
-    assert node_of(install(board, make_package())) != node
-
-
 @pytest.mark.long
 def test_an_image_has_no_identity_and_no_passphrase(make_system, package):
     """Installed where nothing runs: cards that are copied from it are different nodes."""

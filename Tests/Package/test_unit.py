@@ -9,6 +9,7 @@ import machine
 from commands import Controller
 from conftest import LED, LOAD, ROOT
 from harness import wait_until
+from inside import Connection, Inside
 
 # docs/unit.md
 MOST_EXPOSED = 1.5
@@ -73,39 +74,16 @@ def test_a_board_json_that_is_not_right_allows_nothing(unpacked, tmp_path):
     assert drop_in(unpacked, {"name": "x", "colour": 1}, tmp_path) == ""
 
 
-class Inside:
-    """The node on the machine, for Controller."""
-
-    def __init__(self, board, directory):
-        self.board, self.directory, self.port = board, directory, 8008
-        self.fingerprint = board.run("maudctl", "fingerprint").stdout.strip()
-
-    def command(self, verb, *arguments):
-        words = [str(word) for word in arguments]
-        for index, word in enumerate(words):
-            if word.startswith(str(self.directory)):
-                self.board.write(f"/root/argument-{index}", open(word, "rb").read())
-                words[index] = f"/root/argument-{index}"
-        return self.board.run("maudctl", *verb.split(), *words)
-
-    def get(self, url, *arguments):
-        output = subprocess.run(["nsenter", "-t", str(self.board.init), "-n", "curl", "-sS", "-i", *map(str, arguments), url], capture_output=True, check=True).stdout
-        head, _, body = output.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        return int(first.split()[1]), {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}, body
-
-
 def test_a_led_is_switched_and_readings_are_signed(lit, gnupg, tmp_path):
     node = Inside(lit, tmp_path)
     controller = Controller(node, gnupg)
-    gnupg.import_key(subprocess.run(["nsenter", "-t", str(lit.init), "-a", "--wdns=/", "maudctl", "export"], capture_output=True, check=True, env={"PATH": "/usr/sbin:/usr/bin"}).stdout)
+    gnupg.import_key(node.export())
     brightness = lambda: lit.run("cat", "/sys/class/leds/ACT/brightness").stdout.strip()  # noqa: E731
     assert brightness() == "0"
     wait_until(lambda: controller.command()[0] == 201, "the controller to be known")
     assert brightness() == "255" and lit.run("cat", "/sys/class/leds/ACT/trigger").stdout.strip() == "none"
-    wait_until(lambda: "r-load-" in node.get(f"http://localhost:8008/p2p/{node.fingerprint}")[2].decode(), "a signed reading")
-    names = re.findall(r"/p2p/[^\"]*/r-load-[^\"]*", node.get(f"http://localhost:8008/p2p/{node.fingerprint}")[2].decode())
-    plain, signer = gnupg.open(node.get(f"http://localhost:8008{names[-1]}")[2])
+    readings = wait_until(lambda: [name for name in node.listed() if name.startswith("r-load-")], "a signed reading")
+    plain, signer = gnupg.open(node.file(readings[-1]))
     assert signer == node.fingerprint and json.loads(plain)["readings"][0]["value"] >= 0
 
 
@@ -143,11 +121,18 @@ def test_devices_that_board_json_does_not_name(lit):
     assert lit.run("stat", "-c", "%G %a", "/sys/class/leds/PWR/brightness").stdout.strip() == "root 644"
 
 
-def test_reload(lit):
+def test_reload(lit, tmp_path):
+    """Another board.json is taken over, one that is not right is not; a connection from before outlives both."""
+    node = Inside(lit, tmp_path)
     process = lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout
+    held = Connection(lit)
+    assert held.status(f"/p2p/{node.fingerprint}") == 200
+    document = node.file("device.json.pgp")
     lit.write("/etc/maud/board.json", json.dumps({"name": "Other", "sensors": [LOAD], "actuators": [LED]}).encode())
     lit.run("systemctl", "reload", "maud")
     wait_until(lambda: lit.journal().count("event=board-reloaded sensors=1 actuators=1") == 1, "the reload")
+    document = wait_until(lambda: node.file("device.json.pgp") != document and node.file("device.json.pgp"), "what the device says of itself now")
+    assert held.status(f"/p2p/{node.fingerprint}") == 200
     # One that is not right: the unit says so, and the node was not even asked.
     lit.write("/etc/maud/board.json", b'{"name": "x", "colour": 1}')
     assert lit.run("systemctl", "reload", "maud", check=False).returncode != 0
@@ -156,7 +141,9 @@ def test_reload(lit):
     lit.write("/etc/maud/board.json", json.dumps({"name": "Other", "actuators": [{**LED, "source": {"type": "led", "name": "PWR"}}]}).encode())
     assert lit.run("systemctl", "reload", "maud", check=False).returncode != 0
     assert "/sys/class/leds/PWR, which the unit does not allow yet" in lit.journal()
-    assert json.loads(lit.run("maudctl", "status").stdout)["actuators"].keys() == {"led"}
+    assert json.loads(lit.run("maudctl", "status").stdout)["actuators"].keys() == {"led"} and node.file("device.json.pgp") == document
+    assert held.status(f"/p2p/{node.fingerprint}") == 200 and lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout == process
     lit.run("systemctl", "daemon-reload")
     lit.run("systemctl", "restart", "maud")
     assert lit.run("systemctl", "show", "-P", "MainPID", "maud").stdout != process
+    assert json.loads(lit.run("maudctl", "status").stdout)["actuators"].keys() == {"led"}
