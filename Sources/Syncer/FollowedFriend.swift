@@ -94,12 +94,14 @@ final class FollowedFriend {
     /// now, and only a complete listing has them.
     var position: Int64? { counters.refused[Refusal.Kind.signatures.rawValue] > 0 ? nil : since }
 
-    func isRefused(_ sum: SHA256Sum, _ size: Int64) -> Bool { refusals.contains(sum.words.0 &+ UInt64(truncatingIfNeeded: size)) }
+    private func entry(_ sum: SHA256Sum, _ size: Int64) -> UInt64 { sum.words.0 &+ UInt64(truncatingIfNeeded: size) }
+
+    func isRefused(_ sum: SHA256Sum, _ size: Int64) -> Bool { refusals.contains(entry(sum, size)) }
 
     /// False when no more are remembered.
     func remember(_ sum: SHA256Sum, _ size: Int64) -> Bool {
         guard refusals.count < Bounds.syncRefusals else { return false }
-        if !isRefused(sum, size) { refusals.append(sum.words.0 &+ UInt64(truncatingIfNeeded: size)) }
+        if !isRefused(sum, size) { refusals.append(entry(sum, size)) }
         return true
     }
 
