@@ -16,13 +16,16 @@ public enum ControllerChange {
 }
 
 extension Friends {
+    /// Where a controller's key goes. As `write` takes groups: Embedded Swift casts no array.
+    private static var controllersGroups: [GroupName?] { [.viewers, .controllers] }
+
     /// Whether nobody could command any more without this controller: no other one's key can be used.
     public func isLastController(_ fingerprint: Fingerprint) -> Bool {
         !members(of: .controllers).contains { $0.fingerprint != fingerprint && $0.key.encryptionDefect == nil && $0.key.signingKey != nil }
     }
 
     /// Whether there is room for one more controller.
-    public func checkRoomForController(_ fingerprint: Fingerprint) throws(AccountError) { try checkRoom(for: fingerprint, in: [.viewers, .controllers]) }
+    public func checkRoomForController(_ fingerprint: Fingerprint) throws(AccountError) { try checkRoom(for: fingerprint, in: Friends.controllersGroups) }
 
     /// Carries out a change, on the disk and then here; `done` gets what failed. A revocation counts here from the beginning, whatever the
     /// disk does.
@@ -43,7 +46,7 @@ extension Friends {
     /// The steps on the disk; whoever is no friend afterwards.
     private func write(_ change: ControllerChange, _ changes: KeyFileChanges) throws(AccountError) -> [Fingerprint] {
         switch change {
-        case .add(let joined): try write(joined, alsoTo: [.viewers, .controllers], changes)
+        case .add(let joined): try write(joined, alsoTo: Friends.controllersGroups, changes)
         case .renew(let joined): try write(joined, alsoTo: [], changes)
         case .remove(let fingerprint):
             try removeOutside(controllers: fingerprint, changes)
@@ -75,12 +78,11 @@ extension Friends {
     private func become(_ key: KeyDescription) {
         generation += 1
         former.removeAll { $0.fingerprint == key.fingerprint }
-        if let index = all.firstIndex(where: { $0.fingerprint == key.fingerprint }) {
-            all[index].key = key
-            for group in [GroupName.viewers, .controllers] where !all[index].groups.contains(group) { all[index].groups.append(group) }
-        } else {
-            all.append(Friend(key: key, groups: [.viewers, .controllers], isUngrouped: false))
-        }
+        let known = all.firstIndex { $0.fingerprint == key.fingerprint }
+        if known == nil { all.append(Friend(key: key, groups: [], isUngrouped: false)) }
+        let index = known ?? all.count - 1
+        all[index].key = key
+        for case let group? in Friends.controllersGroups where !all[index].groups.contains(group) { all[index].groups.append(group) }
     }
 
     private func forget(_ fingerprint: Fingerprint) {
