@@ -4,7 +4,6 @@ import Node
 import OpenPGP
 import Peer
 import System
-import TLS
 
 /// Reaching devices by Bluetooth: what `Network` does when it is asked to.
 extension Network {
@@ -71,7 +70,7 @@ extension Network {
         if let problem = try linkProblem(fingerprint, at: address) { return .failure(problem) }
         switch try dial(fingerprint, at: address, seconds: Network.streamSeconds) {
         case .success(let connection): return .success(connection)
-        case .failure(.handshake(.wrongPeer)): return .failure(Unreachable(reason: Message(TLSError.wrongPeer.description), isAnother: true))
+        case .failure(let error) where error.isOtherPeer: return .failure(Unreachable(reason: error.description, isAnother: true))
         case .failure(let error): return .failure(Unreachable(reason: refusal(at: address) ?? error.description))
         }
     }
@@ -80,9 +79,9 @@ extension Network {
         let result: Result<Visit, Unreachable> = try tryAll(fingerprint) { (address) throws(CommandError) in
             if let problem = try linkProblem(fingerprint, at: address) { return .failure(problem) }
             var visit = try self.visit(fingerprint, at: [address])
-            let wrongPeer = Message(TLSError.wrongPeer.description)
-            if visit.problem?.text == wrongPeer.text { return .failure(Unreachable(reason: wrongPeer, isAnother: true)) }
-            if visit.problem != nil, let refusal = refusal(at: address) { visit.problem = refusal }
+            guard let problem = visit.problem else { return .success(visit) }
+            if visit.isAnother { return .failure(Unreachable(reason: problem, isAnother: true)) }
+            if let refusal = refusal(at: address) { visit.problem = refusal }
             return .success(visit)
         }
         switch result {

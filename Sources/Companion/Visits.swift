@@ -16,6 +16,8 @@ package struct Visit {
     package var isAway = false
     /// Why not everything could be had; nil when it could.
     package var problem: Message?
+    /// Somebody was there who is not who was asked for.
+    package var isAnother = false
 }
 
 /// Visits friends one after the other, exactly as a node does (docs/sync.md): what arrives is verified before it is visible.
@@ -55,16 +57,14 @@ final class Visits {
     func visit(_ fingerprint: Fingerprint, _ addresses: [PeerAddress]) throws(CommandError) -> Visit {
         for address in addresses { syncer.found(fingerprint, at: address) }
         let before = syncer.counters
-        var ended: (isComplete: Bool, problem: Message?)?
+        var hasEnded = false, failure: PassFailure?
         let progress = Progress("fetching")
         syncer.received = { [unowned self] _, _, _ in progress.show(syncer.counters.files - before.files) }
-        syncer.visitOnce(fingerprint) { ended = ($0, $1) }
-        try desk.turn { ended != nil }
+        syncer.visitOnce(fingerprint) { (hasEnded, failure) = (true, $0) }
+        try desk.turn { hasEnded }
         progress.clear()
         let after = syncer.counters
-        var visit = Visit(files: after.files - before.files, refused: after.refusedFiles - before.refusedFiles)
-        if let ended, !ended.isComplete { visit.problem = ended.problem ?? "the visit failed" }
-        return visit
+        return Visit(files: after.files - before.files, refused: after.refusedFiles - before.refusedFiles, problem: failure?.description, isAnother: failure?.isOtherPeer ?? false)
     }
 
     func stop() {

@@ -57,16 +57,16 @@ private final class SingleVisit {
                             clock: session.clock, state: nil)
         syncer.add(address, of: fingerprint)
         syncer.follow([fingerprint])
-        var result: (isComplete: Bool, problem: Message?)?
-        syncer.visitOnce(fingerprint) { result = ($0, $1) }
-        try turn { result != nil }
+        var hasEnded = false, failure: PassFailure?
+        syncer.visitOnce(fingerprint) { (hasEnded, failure) = (true, $0) }
+        try turn { hasEnded }
         let counters = syncer.counters
         syncer.stop()
         store.stop()
         try? worker.stop()
         Output.standardError("files fetched: \(counters.files), refused: \(counters.refusedFiles)\n" as Message)
         if syncer.reachesOnlyFirst(fingerprint) { Output.standardError("of this peer only the first \(Bounds.listedByGo) files can be reached\n" as Message) }
-        if let result, !result.isComplete { throw CommandError(.unavailable, result.problem ?? "the visit failed") }
+        if let failure { throw CommandError(.unavailable, failure.description) }
     }
 
     /// Runs the loop until something holds.

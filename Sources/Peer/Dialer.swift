@@ -41,6 +41,11 @@ public enum PeerError: Error {
     /// The operating system failed.
     case system(SystemError)
 
+    /// Whoever answered has proven another key than the one that was asked for.
+    public var isOtherPeer: Bool {
+        if case .handshake(.wrongPeer) = self { true } else { false }
+    }
+
     /// One clause for a person.
     public var description: Message {
         switch self {

@@ -67,7 +67,7 @@ enum Refusal {
 }
 
 /// Why a visit to a friend did not bring everything; it is repeated.
-enum PassFailure {
+public enum PassFailure {
     case noAddress
     case peer(PeerError)
     case listing(ListingParser.Defect)
@@ -80,8 +80,13 @@ enum PassFailure {
     case tooLong
     case stopped
 
+    /// Whoever answered has proven another key than the friend's.
+    public var isOtherPeer: Bool {
+        if case .peer(let error) = self { error.isOtherPeer } else { false }
+    }
+
     /// One clause for a person.
-    var description: Message {
+    public var description: Message {
         switch self {
         case .noAddress: "no address is known"
         case .peer(let error): error.description

@@ -51,7 +51,7 @@ public final class Syncer {
     private var staticAddresses: [(Fingerprint, PeerAddress)] = []
     private var timer: Timer?
     private var isRunning = false
-    private var once: ((Bool, Message?) -> Void)?
+    private var once: ((PassFailure?) -> Void)?
 
     /// - Parameters:
     ///   - dialer: makes connections that prove who is at the other end.
@@ -138,9 +138,9 @@ public final class Syncer {
         pump()
     }
 
-    /// Visits a friend once; `completion` is told whether everything was taken in, and why not.
-    public func visitOnce(_ fingerprint: Fingerprint, completion: @escaping (Bool, Message?) -> Void) {
-        guard let friend = friend(fingerprint) else { return completion(false, nil) }
+    /// Visits a friend once; `completion` is told why not everything was taken in, or nil.
+    public func visitOnce(_ fingerprint: Fingerprint, completion: @escaping (PassFailure?) -> Void) {
+        guard let friend = friend(fingerprint) else { return completion(.stopped) }
         once = completion
         begin(friend)
     }
@@ -211,7 +211,7 @@ public final class Syncer {
         }
         if let once {
             self.once = nil
-            once(failure == nil, failure?.description)
+            once(failure)
         }
         pump()
     }

@@ -64,6 +64,8 @@ final class ScriptedPeer: Dialer {
     /// Answers a request in its own way; nil: as a well-behaved peer does.
     var answer: ((Request) -> [UInt8]?)?
     var isDown = false
+    /// What a dialer says of one that is down.
+    var failure = PeerError.connection
     var isSilent = false
     /// Octets after which a connection breaks.
     var breaksAfter: Int?
@@ -91,7 +93,7 @@ final class ScriptedPeer: Dialer {
     func dial(_ fingerprint: Fingerprint, at address: PeerAddress, completion: @escaping (Result<any Streams.Stream, PeerError>) -> Void) -> any Dialing {
         dials.append((fingerprint, address))
         let stream = ScriptedStream(self)
-        stream.dialed = isSilent ? nil : { [isDown] in completion(isDown ? .failure(.connection) : .success(stream)) }
+        stream.dialed = isSilent ? nil : { [isDown, failure] in completion(isDown ? .failure(failure) : .success(stream)) }
         streams.append(stream)
         return stream
     }

@@ -104,6 +104,26 @@ extension SyncerTests {
             #expect(rig.friend.problem != nil && missed == [alice], "it was there")
         }
 
+        /// Who visits once is told why it failed, as something to decide by.
+        @Test func aSingleVisitSaysWhatCameOfIt() throws {
+            let rig = try Rig()
+            var told: [PassFailure?] = []
+            func visit(_ fingerprint: Fingerprint = alice) throws {
+                rig.syncer.visitOnce(fingerprint) { told.append($0) }
+                try rig.settle()
+            }
+            try visit()
+            rig.peer.isDown = true
+            try visit()
+            rig.peer.failure = .handshake(.wrongPeer)
+            try visit()
+            rig.peer.failure = .handshake(.nothingCommon)
+            try visit()
+            try visit(carol)
+            #expect(told.map { $0?.isOtherPeer } == [nil, false, true, false, false])
+            #expect(told.last??.description.text.contains("not followed") == true)
+        }
+
         @Test func anAnnouncementIsAnAddressToTry() throws {
             let rig = try Rig()
             try rig.visit()
