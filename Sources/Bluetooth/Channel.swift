@@ -8,11 +8,11 @@ public final class Channel {
     private let loop: EventLoop
     private let accept: (any Streams.Stream) -> Void
     private var listener: Int32 = -1
+    private var acceptor: Acceptor?
     private var hasFailed = false
     /// What clients connect to; nil: nothing listens.
     private(set) var psm: UInt16?
     private let count = StreamCount()
-    private var resume: Timer?
     /// Streams that there are now.
     public var streams: Int { count.value }
     /// Since the start.
@@ -30,7 +30,7 @@ public final class Channel {
         do throws(SystemError) {
             let socket = FileDescriptor(owning: try check(maud_listen_l2cap(Int32(Bounds.bluetoothClients), UInt16(Bounds.channelMessage)), "listen", "L2CAP"))
             psm = UInt16(truncatingIfNeeded: try check(maud_l2cap_psm(socket.rawValue), "getsockname", "L2CAP"))
-            try loop.add(socket.rawValue, .read) { [unowned(unsafe) self] _ in take() }
+            acceptor = try Acceptor(socket.rawValue, loop: loop) { [unowned(unsafe) self] in take() }
             listener = socket.release()
         } catch {
             psm = nil
@@ -44,35 +44,23 @@ public final class Channel {
 
     func close() {
         guard listener >= 0 else { return }
-        if let resume { loop.cancel(resume) }
-        loop.remove(listener)
+        acceptor?.close()
         _ = maud_close(listener)
         listener = -1
         psm = nil
     }
 
-    private func take() {
-        for _ in 0..<Bounds.bluetoothClients {
-            var largest: UInt16 = 0
-            let result = maud_accept_l2cap(listener, &largest)
-            if result == -ErrorNumber.again { return }
-            if result == -ErrorNumber.processFiles || result == -ErrorNumber.systemFiles || result == -ErrorNumber.noMemory { return pause() }
-            guard result >= 0 else { continue } // gone before it was accepted
-            let socket = FileDescriptor(owning: result)
-            guard count.value < Bounds.bluetoothClients, let stream = try? L2CAPStream(owning: socket, largest: Int(largest), count: count, loop: loop) else {
-                refused += 1
-                continue
-            }
-            accepted += 1
-            accept(stream)
+    private func take() -> Acceptor.Attempt {
+        var largest: UInt16 = 0
+        let result = maud_accept_l2cap(listener, &largest)
+        guard result >= 0 else { return Acceptor.Attempt(failing: result) }
+        let socket = FileDescriptor(owning: result)
+        guard count.value < Bounds.bluetoothClients, let stream = try? L2CAPStream(owning: socket, largest: Int(largest), count: count, loop: loop) else {
+            refused += 1
+            return .next
         }
-    }
-
-    /// Without descriptors left the loop would spin on a client that it cannot take. Who comes meanwhile waits in the kernel.
-    private func pause() {
-        try? loop.modify(listener, [])
-        let timer = resume ?? Timer { [unowned(unsafe) self] in try? loop.modify(listener, .read) }
-        resume = timer
-        loop.schedule(timer, after: Int64(Bounds.acceptPauseSeconds) * nanosecondsPerSecond)
+        accepted += 1
+        accept(stream)
+        return .next
     }
 }
