@@ -20,6 +20,7 @@ import time
 
 from measuring import KIB, MAUD, REPOSITORY, Node, Place, agents, failures, free_port, memory, processor_seconds, report, sensor, wait_until
 from commands import Controller  # beside the harness, which measuring has made importable
+from parts_bench import bench_bare, bench_causes, bench_events, report_parts  # noqa: F401
 from tls_bench import bench_tls  # noqa: F401
 
 
@@ -38,6 +39,7 @@ def bench_idle():
         found = memory(node.pid)
         report("idle private dirty", found["Private_Dirty"], "octets", 1331 * KIB, how)
         report("idle pss", found["Pss"], "octets", 3584 * KIB, how)
+        report_parts(node.pid, how)
         running = agents(node)
         report("other gnupg processes when idle", len([name for _, name in running if name != "gpg-agent"]), "processes", 0, "ps, " + how,
                processes=[name for _, name in running])
