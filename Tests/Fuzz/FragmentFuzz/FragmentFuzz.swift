@@ -4,7 +4,7 @@ import Streams
 import System
 
 /// What another side can send: fragments, each behind its length, with time passing and the application doing something in between. Of a node first,
-/// then of a client. No stream may stay longer than its time, keep memory when it is over, or send more than it was allowed.
+/// then of a client. No stream may stay longer than its time, keep memory when it is over, send more than it was granted, or take more than it has granted.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzFragments(_ octets: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let input = UnsafeRawBufferPointer(start: octets, count: count)
@@ -36,11 +36,13 @@ private final class Visit: FragmentCarrier, StreamOwner {
     private var first: UInt8 = 0
     private var identifier: [UInt8] = [0, 0, 0, 0]
     private let isNode: Bool
+    private var flow: Flow
 
     /// - Parameter input: an acknowledgement in it is counted from our first number; an answer has our identifier, or 200 and more in its place.
     init(isNode: Bool, _ input: UnsafeRawBufferPointer) {
         self.isNode = isNode
         self.input = input
+        flow = Flow(isNode: isNode)
     }
 
     func send(_ fragment: UnsafeRawBufferPointer) -> CarrierProgress {
@@ -53,6 +55,7 @@ private final class Visit: FragmentCarrier, StreamOwner {
         }
         if room == 0 { return .blocked }
         room -= 1
+        flow.sends(parsed)
         return .sent
     }
 
@@ -113,10 +116,22 @@ private final class Visit: FragmentCarrier, StreamOwner {
             var fragment = Array(input[..<count])
             if count >= 3 { fragment[2] &+= first }
             if !isNode, count == 10, fragment[0] & 15 == 1, fragment[6] < 200 { fragment.replaceSubrange(6..., with: identifier) }
-            fragment.withUnsafeBytes { user?.carrierReceived($0) }
+            fragment.withUnsafeBytes { deliver($0) }
             input = UnsafeRawBufferPointer(rebasing: input[count...])
         }
         pass(0)
+    }
+
+    /// What goes beyond the credit ends the stream, and nothing that keeps to it does.
+    private func deliver(_ octets: UnsafeRawBufferPointer) {
+        var verdict = Flow.Verdict.nothing
+        if octets.count <= largestFragment, let parsed = Fragment(octets) { verdict = flow.arrives(parsed, isLive: link?.isBusy ?? false) }
+        user?.carrierReceived(octets)
+        switch verdict {
+        case .nothing: break
+        case .fits: precondition(link?.stream?.ending != .closedHere(.violation), "what was granted is not taken")
+        case .violates: precondition(link?.stream?.ending == .closedHere(.violation), "more is taken than was granted")
+        }
     }
 
     private func pass(_ milliseconds: Int64) {
