@@ -33,8 +33,6 @@ async def test_a_channel_beside_a_gatt_stream_of_the_same_client(world, node):
     assert all(body == world.content.file("large.bin.pgp") for _, _, body in found)
 
 
-
-
 async def test_garbage_and_half_requests(world, node):
     client = await world.client()
     garbage = await client.channel()
@@ -71,3 +69,22 @@ async def test_16_channels_and_no_more(world, node):
     assert await asyncio.wait_for(last.receive(), 10) == b"", "closed at once"
     for channel in channels:
         assert (await (await world.over(channel)).get(node.path("small.json.pgp")))[0] == 200
+
+
+async def test_without_descriptors_clients_wait_and_the_node_does_not_spin(world, node):
+    """Its limit is the lowest descriptor that is free: it can take nobody. Who comes meanwhile is served when there is room again."""
+    client = await world.client()
+    before = (await node.status())["wakeUps"]
+    used = {int(name) for name in (await world.guest.run("ls /proc/$(cat /tmp/maud.pid)/fd")).split()}
+    limit = next(number for number in range(len(used) + 1) if number not in used)
+    await world.guest.run(f"{world.prlimit} --pid $(cat /tmp/maud.pid) --nofile={limit}:")
+    try:
+        exchange = await world.over(await client.channel())
+        asking = asyncio.ensure_future(exchange.get(node.path("small.json.pgp")))
+        await asyncio.sleep(3)  # the time is what is tested: it would spin for as long
+        assert not asking.done()
+    finally:
+        await world.guest.run(f"{world.prlimit} --pid $(cat /tmp/maud.pid) --nofile=1024:")
+    assert (await asyncio.wait_for(asking, 20))[0] == 200
+    woken = (await node.status())["wakeUps"] - before
+    assert woken < 100, f"{woken} wake-ups in some seconds"

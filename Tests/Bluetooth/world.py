@@ -116,6 +116,8 @@ class World:
         shutil.copy(MAU, payload / "maud/mau")
         # Its libraries are this machine's.
         self.mau = f"{carry_libraries(MAU, payload)} /maud/mau"
+        prlimit = shutil.copy(shutil.which("prlimit"), payload / "maud/prlimit")
+        self.prlimit = f"{carry_libraries(prlimit, payload)} /maud/prlimit"
         for one, place in ((content.person, PERSON), (content.newcomer, NEWCOMER), (content.host, NODE), (content.fresh, FRESH)):
             shutil.copytree(one.directory, payload / place.strip("/"), ignore=shutil.ignore_patterns("log", "put-*"))
         self.guest = Guest(directory / "guest", suite, payload)
