@@ -134,7 +134,7 @@ class GuestNode:
             if now == before:
                 return now
             before = now
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # the time is what is asked for: it is the same a while later
 
     def path(self, name=""):
         return f"/p2p/{self.fingerprint}" + (f"/{name}" if name else "")

@@ -46,11 +46,12 @@ class Loop:
 
 
 class Air(LocalLink):
-    """A link that remembers what was paired. (Bumble 0.0.236 names a sender by its random address, whichever it uses.)"""
+    """A link that remembers what was paired, and counts what was sent to nobody. (Bumble 0.0.236 names a sender by its random address, whichever it uses.)"""
 
     def __init__(self):
         super().__init__()
         self.pairing = []
+        self.unheard = 0
 
     def send_advertising_pdu(self, sender_controller, packet):
         """With what a scanner hears too when it asks."""
@@ -68,7 +69,9 @@ class Air(LocalLink):
         connection = sender_controller.le_connections.get(destination_address)
         source = connection.self_address if connection else sender_controller.random_address
         destination = self.find_le_controller(destination_address)
-        if destination is not None:
+        if destination is None:
+            self.unheard += 1
+        else:
             asyncio.get_running_loop().call_soon(destination.on_link_acl_data, source, transport, data)
 
 

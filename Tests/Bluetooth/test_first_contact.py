@@ -14,13 +14,13 @@ UNOWNED = 1  # the flag in Node
 
 
 async def ask(exchange, method, path, body=None):
-    """(status, content); 3.6: a node that has just begun is asked again."""
+    """(status, content); 3.6: a node that has just begun is asked again, after the time that it says."""
     async with asyncio.timeout(30):
         while True:
-            status, _, content = await exchange.request(method, path, body)
+            status, headers, content = await exchange.request(method, path, body)
             if status != 503:
                 return status, content
-            await asyncio.sleep(1)
+            await asyncio.sleep(int(headers["retry-after"]))
 
 
 async def attempt_of(exchange, node, claimer, code):

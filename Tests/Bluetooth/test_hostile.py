@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from stream import ACKNOWLEDGEMENT, CLOSE, DATA, GAP, OPEN, QUESTION, StreamError, fragment
+from stream import ACKNOWLEDGEMENT, CLOSE, CREDIT, DATA, GAP, OPEN, QUESTION, StreamError, fragment
 
 
 class Raw:
@@ -33,6 +33,15 @@ class Raw:
                 octets = await self.heard.get()
                 if octets[0] & 15 == CLOSE:
                     return octets[3:]
+
+    async def hears(self, count, seconds=20):
+        """Waits for so many different fragments of data."""
+        numbers = set()
+        async with asyncio.timeout(seconds):
+            while len(numbers) < count:
+                octets = await self.heard.get()
+                if octets[0] & DATA:
+                    numbers.add(octets[1])
 
     async def open(self, identifier=b"abcd", version=1, largest=495, credit=15, sequence=7):
         self.write(opening(identifier, version, largest, credit, sequence))
@@ -116,7 +125,7 @@ async def test_garbage_for_a_while_harms_nobody(world, node):
             raw.write(opening(noise.randbytes(4)))
         raw.write(noise.randbytes(noise.randrange(1, 512)))
         if turn % 8 == 0:
-            await asyncio.sleep(0.01)
+            await raw.client.connection.drain()
     assert (await good.get(node.path("small.json.pgp")))[0] == 200
     status, _, body = await good.get(node.path("large.bin.pgp"))
     assert status == 200 and body == world.content.file("large.bin.pgp")
@@ -137,13 +146,13 @@ async def test_a_client_that_subscribes_and_never_reads_costs_little(world, node
     before = None
     for _ in range(3):
         raw = await Raw.make(world)
-        await raw.open()
+        await raw.open(credit=CREDIT)
         request = b"".join(f"GET {node.path('large.bin.pgp')} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for _ in range(3))
         raw.write(fragment(DATA, 15, 7, 0, request[:400]))
         if before is None:
             await raw.next()
             before = await node.memory()
-    await asyncio.sleep(1)
+        await raw.hears(CREDIT)
     assert await node.memory() - before <= 96 * 1024
     exchange = await world.exchange()
     assert (await exchange.get(node.path("small.json.pgp")))[0] == 200

@@ -5,6 +5,7 @@ import pytest
 
 from bumble import hci
 from stream import CREDIT, DATA, StreamError, fragment
+from waiting import until
 
 
 async def fetch_all(world, node, exchange):
@@ -27,10 +28,12 @@ async def leaves(client, exchange, node):
 
 
 async def vanishes(client, exchange, node):
-    """Out of range: the link layer notices only after its time-out."""
+    """Out of range, in the middle of a download: the link layer notices only after its time-out."""
     radio = client.central.radio
+    await exchange.carrier.send(f"GET {node.path('large.bin.pgp')} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    before = radio.air.unheard
     radio.air.controllers.discard(client.central.controller)
-    await asyncio.sleep(0.3)
+    await until(lambda: radio.air.unheard > before, "something being sent to nobody")
     guest = radio.controllers[0]
     for connection in list(guest.le_connections.values()):
         if connection.peer_address == client.central.device.random_address:

@@ -4,6 +4,7 @@ import asyncio
 import pytest
 from bumble.gatt import GATT_BATTERY_LEVEL_CHARACTERISTIC, GATT_BATTERY_SERVICE, Characteristic, Service
 
+from waiting import until
 from world import SETTINGS
 
 SECURITY_REQUEST = 0x0B  # of the Security Manager Protocol: the phone shows its question
@@ -17,11 +18,11 @@ async def connect_phone(world):
     phone.device.add_service(Service(GATT_BATTERY_SERVICE, [level]))
     exchange = await world.exchange(await phone.connect())
     assert (await exchange.get(world.node.path("small.json.pgp")))[0] == 200
-    await asyncio.sleep(2)  # bluetoothd takes its time to look at the phone's services
 
 
 async def test_a_phone_is_not_asked_when_bluetoothd_leaves_its_services_alone(world):
     await connect_phone(world)
+    await asyncio.sleep(2)  # the time is what is tested: in the next test bluetoothd asks long before
     assert world.radio.air.pairing == []
 
 
@@ -30,6 +31,7 @@ async def test_by_default_bluetoothd_reads_the_phones_battery_and_asks(world):
     world.pairing_expected = True
     await world.board.restart_bluetoothd("ReverseServiceDiscovery=true")
     await connect_phone(world)
+    await until(lambda: world.radio.air.pairing, "the question")
     assert [packet[0] for name, packet in world.radio.air.pairing if name == "hci0"] == [SECURITY_REQUEST]
 
 

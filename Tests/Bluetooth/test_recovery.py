@@ -1,10 +1,10 @@
 """No bluetoothd, no adapter, one that is off, blocked or gone: the node says so once, serves the rest, and takes Bluetooth up when it is there."""
-import asyncio
 import re
 
 import pytest
 
 from radio import hint
+from waiting import until
 
 SERVED = "wget -q -O /dev/null http://127.0.0.1:8008/p2p/{}/small.json.pgp"
 
@@ -32,13 +32,19 @@ async def states(node):
 
 
 async def said(node, state, since):
-    """The node says it in time, and once."""
-    async with asyncio.timeout(15):
-        while state not in (found := (await states(node))[since:]):
-            await asyncio.sleep(0.2)
-    await asyncio.sleep(1)
+    """The node says it in time."""
+    async def is_said():
+        return state in (await states(node))[since:]
+    await until(is_said, f"the state {state} being said")
+
+
+async def said_once(node, state, since):
+    """When it is over, and the node advertises again."""
+    async def is_over():
+        return (await states(node))[-1] == "advertising"
+    await until(is_over, "the node advertising again", 30)
     found = (await states(node))[since:]
-    assert found.count(state) == 1 and len(found) <= 2, found
+    assert found.count(state) == found.count("advertising") == 1 and len(found) <= 3, found
 
 
 async def test_the_advertisement_is_back_after_each_disconnect(world, node):
@@ -61,9 +67,7 @@ async def test_bluetoothd_restarts(world, node, number):
     await said(node, "absent", before)
     await world.radio.clear()
     await world.board.start_bluetoothd(world.board.settings)
-    async with asyncio.timeout(20):  # what the kernel still advertised of the one before has no service behind it
-        while (await states(node))[-1] != "advertising":
-            await asyncio.sleep(0.2)
+    await said_once(node, "absent", before)  # what the kernel still advertised of the one before has no service behind it
     await assert_found(world)
 
 
@@ -99,6 +103,7 @@ async def test_the_adapter_goes_and_comes(world, node, happens):
     await world.radio.clear()
     async for _ in steps:
         pass
+    await said_once(node, state, before)
     await assert_found(world)
 
 
@@ -109,6 +114,7 @@ async def test_a_node_that_starts_without_bluetoothd(world, node):
     await assert_serves_the_rest(world)
     await said(node, "absent", 0)
     await world.board.start_bluetoothd(world.board.settings)
+    await said_once(node, "absent", 0)
     await assert_found(world)
 
 
@@ -119,6 +125,7 @@ async def test_a_node_that_starts_without_an_adapter(world, node):
     await assert_serves_the_rest(world)
     await said(node, "no-adapter", 0)
     await world.board.plug()
+    await said_once(node, "no-adapter", 0)
     await assert_found(world)
 
 
