@@ -67,7 +67,7 @@ import Testing
         let before = allocated(), calls = 2000
         try call(calls)
         let each = Double(allocated() - before) / Double(calls)
-        print(#"{"measurement": "memory that a call of Central leaves behind", "value": \#(each), "unit": "octets", "limit": 20, "calls": \#(calls)}"#)
+        measured("memory that a call of Central leaves behind", each, "octets", limit: 20, how: "malloc_info, over \(calls) calls to a daemon that is not there")
         #expect(each < 20, "of \(calls) calls; the slot of one and what it holds are some hundred octets")
         withExtendedLifetime(bus) {}
     }

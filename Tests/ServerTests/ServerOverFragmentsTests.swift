@@ -1,4 +1,5 @@
 import Bluetooth
+import TestSupport
 import Testing
 @testable import Server
 import Streams
@@ -37,7 +38,8 @@ import Streams
         let answers = carrier.notifications.dropFirst()
         let response = Response.parse(answers.flatMap { Array($0[3...]) })
         #expect(response.first?.status == 200 && response.first?.body.count == 550 && response.first?.fields["date"] != nil)
-        print("MTU \(mtu): \(answers.count) notifications, head of \(answers.map { $0.count - 3 }.reduce(0, +) - 550) octets")
+        measured("notifications for a file of 550 octets at MTU \(mtu)", Double(answers.count), "notifications", limit: Double(most),
+                 how: "the server's own response, with a head of \(answers.map { $0.count - 3 }.reduce(0, +) - 550) octets")
         #expect(answers.count <= most)
         link.close()
     }
