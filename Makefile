@@ -27,10 +27,11 @@ SIZE_LIMIT := 921600
 
 firmware: packages-build $(if $(SYSROOT),packages-boards) $(SYSROOT) $(MBEDTLS) ## Build out/$(BOARD)/maud with Embedded Swift (BOARD=linux-host unless given)
 	$(SWIFT) build -c release --product maud --disable-local-rpath $(if $(TRIPLE),--triple $(TRIPLE)) --toolset $(TOOLSET) \
-	  --scratch-path $(BUILD) $(BUILD_DAY) -Xlinker -Map=$(BUILD)/maud.map
+	  --scratch-path $(BUILD) $(BUILD_DAY) -Xlinker -Map=$(BUILD)/maud.map -Xlinker --build-id=none
 	@mkdir -p out/$(BOARD)
 	@$(OBJCOPY) --only-keep-debug $(BUILD)/release/maud out/$(BOARD)/maud.debug
-	@$(OBJCOPY) --strip-all --remove-section=.comment --add-gnu-debuglink=out/$(BOARD)/maud.debug $(BUILD)/release/maud out/$(BOARD)/maud
+	@# No build ID and no debug link, which are sums over maud.debug: the names of this directory are in there, and what is installed does not depend on it.
+	@$(OBJCOPY) --strip-all --remove-section=.comment $(BUILD)/release/maud out/$(BOARD)/maud
 	@scripts/check-binary.sh out/$(BOARD)/maud
 	@echo "out/$(BOARD)/maud: $$(stat -c %s out/$(BOARD)/maud) octets"
 
