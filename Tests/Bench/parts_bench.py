@@ -11,15 +11,17 @@ from commands import Controller  # beside the harness, which measuring has made 
 STRACE = ["strace", "-D", "-f", "-y", "-qq", "-s", "64"]
 
 
-def mappings(pid):
-    """(what a mapping is of, its fields in octets), of /proc/PID/smaps."""
-    program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
-    for text in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", Path(f"/proc/{pid}/smaps").read_text())[1:]:
-        head, *lines = text.splitlines()
+def by_part(smaps, program):
+    """Private_Dirty and Pss by part, in octets, of the text of /proc/PID/smaps."""
+    dirty, proportional = collections.Counter(), collections.Counter()
+    for text in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", smaps)[1:]:
+        head, _, rest = text.partition("\n")
         words = head.split(None, 5)
-        name = words[5] if len(words) > 5 else "[anonymous]"
-        fields = {key: int(size) * KIB for key, size in re.findall(r"(?m)^(\w+): +(\d+) kB", "\n".join(lines))}
-        yield part(name, words[1], program), fields
+        name = part(words[5].strip() if len(words) > 5 else "[anonymous]", words[1], program)
+        fields = {key: int(size) * KIB for key, size in re.findall(r"(?m)^(Private_Dirty|Pss): +(\d+) kB", rest)}
+        dirty[name] += fields["Private_Dirty"]
+        proportional[name] += fields["Pss"]
+    return {"private dirty": dirty, "pss": proportional}
 
 
 def part(name, rights, program):
@@ -33,12 +35,8 @@ def part(name, rights, program):
 
 
 def report_parts(pid, how):
-    """Private_Dirty and Pss by part; the sums are those of smaps_rollup."""
-    dirty, proportional = collections.Counter(), collections.Counter()
-    for name, fields in mappings(pid):
-        dirty[name] += fields["Private_Dirty"]
-        proportional[name] += fields["Pss"]
-    for what, parts in (("private dirty", dirty), ("pss", proportional)):
+    smaps = Path(f"/proc/{pid}/smaps").read_text()
+    for what, parts in by_part(smaps, os.path.basename(os.readlink(f"/proc/{pid}/exe"))).items():
         report(f"{what} by part", sum(parts.values()), "octets", None, "smaps; " + how, parts={name: size for name, size in parts.most_common() if size})
 
 
