@@ -39,7 +39,8 @@ class Card:
         move_to_card(board, "/dev/mapper/card", options)
         configure(board, {**BOARD_FILE, "sensors": [SENSOR]})
         self.newest = ""
-        self.grows()
+        for _ in range(3):
+            self.grows()
 
     def names(self):
         status, content = fetch(self.url)
@@ -53,6 +54,10 @@ class Card:
     def note(self, name):
         self.newest = name
         return True
+
+    def becomes(self, target):
+        """What the card is to the file system from now on: a target of the device mapper."""
+        self.board.run(f"""modprobe dm_flakey; dmsetup suspend --nolockfs card; dmsetup load card --table "0 131072 {target}"; dmsetup resume card""")
 
     def says(self, pattern):
         self.board.wait_for(f"journalctl -u maud -b --no-pager -o cat | grep -E '{pattern}'", f"a line like {pattern}", 120)
@@ -94,7 +99,7 @@ def test_a_full_card(make_card, gnupg):
 
 def test_no_more_inodes(make_card, gnupg):
     card = make_card("-N 128")
-    card.survives("n=0; while : > /var/lib/maud/lost+found/$n; do n=$((n + 1)); done 2> /dev/null || true", "rm -f /var/lib/maud/lost+found/*", "event=(publishing-failed|readings-removed)")
+    card.survives("( n=0; while : > /var/lib/maud/lost+found/$n; do n=$((n + 1)); done ) 2> /dev/null || true", "rm -f /var/lib/maud/lost+found/*", "event=(publishing-failed|readings-removed)")
     card.check(gnupg)
 
 
@@ -104,16 +109,34 @@ def test_a_card_that_is_remounted_read_only(make_card, gnupg):
     card.check(gnupg)
 
 
-def test_a_card_that_returns_errors(make_card, gnupg):
-    """The file system gives up then, whoever writes; what is in memory is served, and after the next start all is well."""
+def test_a_file_that_cannot_be_read_for_a_while(make_card, gnupg):
+    """Whoever asks for it is told to come again; all else is served, and readings go on."""
     card = make_card()
-    card.board.run("""dmsetup suspend --nolockfs card; dmsetup load card --table "0 131072 error"; dmsetup resume card""")
+    process = card.board.run("systemctl show -P MainPID maud")
+    name = card.names()[0]
+    # It goes from memory; what is written is left alone.
+    card.board.run(f"sync; dd if=$(echo /var/lib/maud/root/*/r-often-{name}) iflag=nocache count=0 2> /dev/null")
+    card.becomes("flakey /dev/vdb 0 0 100000 1 error_reads")
+    assert fetch(f"{card.url}/r-often-{name}")[0] == 503
+    card.grows()
+    assert fetch(f"{card.url}/r-often-{card.newest}")[0] == 200
+    card.becomes("linear /dev/vdb 0")
+    card.check(gnupg)
+    assert card.board.run("systemctl show -P MainPID maud") == process, "it was started again"
+
+
+def test_a_card_that_returns_errors(make_card, gnupg):
+    """The file system gives up then, whoever writes, and from the kernel of Debian 13 nothing of it can be read any more: the node says so, lists what it has, and
+    asks everybody to come again. After the next start all is well."""
+    card = make_card()
+    card.becomes("error")
     card.says("event=publishing-failed")
     name = card.names()[-1]
-    assert fetch(f"{card.url}/r-often-{name}")[0] == 200
+    assert fetch(f"{card.url}/r-often-{name}")[0] in (200, 503)
     card.board.cut()
     card.board.start()
-    wait_until(lambda: fetch(card.url)[0] == 200, "the node's return", 180)
+    wait_until(lambda: fetch(card.url)[0] == 200, "the node's return", 300)
+    assert name in card.names()
     card.newest = max(card.names())
     card.grows()
     card.check(gnupg)

@@ -61,6 +61,7 @@ def test_power_cuts(boards, owned, tmp_path, request, capsys):
     chance = random.Random(seed)
     board = boards()
     move_to_card(board)
+    board.run("systemctl start maud", 300)
     work = Workload(board, owned.fingerprint, tmp_path)
     times = {True: [], False: []}
     try:
