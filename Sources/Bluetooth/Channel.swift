@@ -51,11 +51,12 @@ public final class Channel {
     }
 
     private func take() -> Acceptor.Attempt {
-        var largest: UInt16 = 0
-        let result = maud_accept_l2cap(listener, &largest)
+        var largest: UInt16 = 0, peer: UInt64 = 0
+        let result = maud_accept_l2cap(listener, &largest, &peer)
         guard result >= 0 else { return Acceptor.Attempt(failing: result) }
         let socket = FileDescriptor(owning: result)
-        guard count.value < Bounds.bluetoothClients, let stream = try? L2CAPStream(owning: socket, largest: Int(largest), count: count, loop: loop) else {
+        guard count.value < Bounds.bluetoothClients, count.value(of: peer) < Bounds.channelsOfOneClient,
+            let stream = try? L2CAPStream(owning: socket, largest: Int(largest), count: count, peer: peer, loop: loop) else {
             refused += 1
             return .next
         }

@@ -32,13 +32,17 @@ int maud_l2cap_psm(int fd) {
   if (getsockname(fd, (struct sockaddr *)&own, &length) < 0) return -errno;
   return own.psm[0] | own.psm[1] << 8;
 }
-int maud_accept_l2cap(int listener, uint16_t *send_mtu) {
+int maud_accept_l2cap(int listener, uint16_t *send_mtu, uint64_t *peer) {
   FAULT("accept4");
-  int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), octets = 16384;
+  struct l2cap_address other = { 0 };
+  socklen_t length = sizeof other;
+  int fd = accept4(listener, (struct sockaddr *)&other, &length, SOCK_NONBLOCK | SOCK_CLOEXEC), octets = 16384;
   if (fd < 0) return -errno;
   /* What is not sent when the channel is closed is lost: it must not be much. */
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
-  socklen_t length = sizeof *send_mtu;
+  *peer = other.address_type;
+  for (int i = 0; i < 6; i++) *peer = *peer << 8 | other.address[i];
+  length = sizeof *send_mtu;
   if (getsockopt(fd, LEVEL_BLUETOOTH, SEND_MTU, send_mtu, &length) == 0 && *send_mtu > 0) return fd;
   close(fd);
   return -ECONNABORTED;

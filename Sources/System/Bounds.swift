@@ -149,6 +149,8 @@ public enum Bounds {
     public static let bluetoothClients = 16
     /// Clients beyond these that are told so; one more is refused its subscription.
     public static let bluetoothRefused = 4
+    /// Channels of one of them: a client needs one, and nobody gets all.
+    public static let channelsOfOneClient = 4
     /// Octets of a message that a channel takes: the kernel gives credit for 9 packets of 247 octets then.
     public static let channelMessage = 2048
     /// Data fragments that a node takes without an acknowledgement: a command of 1 KiB comes in one go, and 4 KiB of memory are enough.

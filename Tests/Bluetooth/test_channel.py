@@ -71,6 +71,16 @@ async def test_16_channels_and_no_more(world, node):
         assert (await (await world.over(channel)).get(node.path("small.json.pgp")))[0] == 200
 
 
+async def test_nobody_gets_all_of_them(world, node):
+    """(6.5)"""
+    greedy, other = await world.client(), await world.client()
+    channels = [await greedy.channel() for _ in range(5)]
+    last = channels.pop()
+    assert await asyncio.wait_for(last.receive(), 10) == b"", "closed at once"
+    for channel in (*channels, await other.channel()):
+        assert (await (await world.over(channel)).get(node.path("small.json.pgp")))[0] == 200
+
+
 async def test_without_descriptors_clients_wait_and_the_node_does_not_spin(world, node):
     """Its limit is the lowest descriptor that is free: it can take nobody. Who comes meanwhile is served when there is room again."""
     client = await world.client()

@@ -92,7 +92,8 @@ intptr_t maud_send(int fd, const void *buffer, size_t count, bool more);   /* no
 intptr_t maud_sendfile(int socket, int fd, int64_t offset, size_t count);
 int maud_listen_l2cap(int backlog, uint16_t receive_mtu);                 /* credit-based channels of Bluetooth LE, on any adapter */
 int maud_l2cap_psm(int fd);                                               /* what a listener's clients connect to */
-int maud_accept_l2cap(int listener, uint16_t *send_mtu);                  /* send_mtu: octets of one send at most */
+/* send_mtu: octets of one send at most; peer: the other side's address, and what kind of address it is */
+int maud_accept_l2cap(int listener, uint16_t *send_mtu, uint64_t *peer);
 int maud_listen_unix(int directory, const char *name, int backlog);  /* socket file in a directory, mode 0600 */
 int maud_connect_unix_blocking(int directory, const char *name);
 void maud_stop_listening(int fd); /* new connections, and those that wait, are refused */
