@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-for directory in (HERE, HERE.parent / "EndToEnd", HERE.parent / "Vocabulary"):
+for directory in (HERE, HERE.parent / "EndToEnd", HERE.parent / "Vocabulary", HERE.parent / "Bench"):
     sys.path.insert(0, str(directory))
 
 import network  # noqa: E402

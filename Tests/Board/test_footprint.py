@@ -5,6 +5,7 @@ import re
 import pytest
 
 from owned import BOARD_FILE, configure, move_to_card
+from parts_bench import by_part
 from test_writes import SECTOR, SENSOR, SETTLED
 
 pytestmark = pytest.mark.long
@@ -42,6 +43,7 @@ def test_what_an_idle_node_takes(boards, capsys):
     before = look(board)
     board.run(f"sleep {MINUTES * 60}", MINUTES * 60 + 120)
     after = look(board)
+    parts = by_part(board.run("cat /proc/$(systemctl show -P MainPID maud)/smaps"), "maud")
     rate = {name: (after[name] - before[name]) / MINUTES for name in ("switches", "sectors", "asked")}
     lines = [("binary", after["size"], "octets"), ("private dirty", after["Private_Dirty"] * KIB, "octets"), ("pss", after["Pss"] * KIB, "octets"), ("threads", after["threads"], "threads"),
              ("wake-ups", rate["switches"], "a minute"), ("written to the card", rate["sectors"] * SECTOR, "octets a minute"), ("asked to write", rate["asked"], "octets a minute"),
@@ -49,6 +51,8 @@ def test_what_an_idle_node_takes(boards, capsys):
     with capsys.disabled():
         for measurement, value, unit in lines:
             print(json.dumps({"measurement": f"idle on the board: {measurement}", "value": round(value, 1), "unit": unit, "how": HOW}), flush=True)
+        for measurement, sizes in parts.items():
+            print(json.dumps({"measurement": f"idle on the board: {measurement} by part", "parts": {name: size for name, size in sizes.most_common() if size}, "unit": "octets", "how": HOW}), flush=True)
     assert after["size"] <= 900 * KIB
     assert after["Private_Dirty"] <= 1331
     assert rate["switches"] <= 60
