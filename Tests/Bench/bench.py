@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the Embedded build for this machine, pinned to one core; prints a JSON object a line. `make bench` calls it.
 
-    bench.py [NAME...]     only these measurements; without names all of them, about twelve minutes
+    bench.py [NAME...]     only these measurements; without names all of them, about eighteen minutes
 
 Every line has: measurement, value, unit, limit (what the design allows, null when there is none), ok, and how it was measured.
 """
