@@ -123,7 +123,9 @@ ifdef TESTS
 	$(PYTEST) -q Tests/Bluetooth $(TESTS)
 else
 	@# Three guests at a time; these are the files that take longest. What fails is tried once more, and told as RERUN (docs/building.md).
-	$(PYTEST) $(SIDE_BY_SIDE) 3 -r R --reruns 1 $(addprefix Tests/Bluetooth/test_,old_bluez.py mau.py hostile.py recovery.py many.py) Tests/Bluetooth
+	$(PYTEST) $(SIDE_BY_SIDE) 3 -r R --reruns 1 -m "not measurement" $(addprefix Tests/Bluetooth/test_,old_bluez.py mau.py hostile.py recovery.py many.py) Tests/Bluetooth
+	@# What is measured has the machine to itself, and shows its numbers.
+	$(PYTEST) -q -s -r R --reruns 1 -m measurement Tests/Bluetooth
 endif
 
 # An arm64 Debian for the emulator, from packages.
