@@ -41,6 +41,6 @@ def test_a_driver_that_is_loaded_again(board, owned):
     process = board.run("systemctl show -P MainPID maud")
     board.run("cd /sys/bus/platform/drivers/leds-gpio && echo leds > unbind && test ! -e /sys/class/leds/ACT && echo leds > bind")
     board.wait_for(f'[ "$(stat -c "%G %a" {LED})" = "maud 664" ] && [ $(systemctl show -P MainPID maud) != {process.strip()} ] && maud status --state /var/lib/maud/state',
-                   "another start, which may use the LED that has come", 180)
+                   "another start, which may use the LED that has come", 600)
     owned.person.run("set", "lamp", "on", "--peer", owned.address)
     assert board.run(f"cat {LED}").strip() == "1"
