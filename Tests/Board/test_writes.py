@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from owned import BOARD_FILE, configure, move_to_card, speed_up
+from owned import BOARD_FILE, move_to_card, speed_up
 
 pytestmark = pytest.mark.long
 
@@ -58,10 +58,15 @@ def measure(board, seconds, settle):
     return {**result, **parts}
 
 
-def test_an_hour_of_readings(boards, capsys):
+def on_its_card(boards, sensor):
     board = boards()
     move_to_card(board, options=SETTLED)
-    speed_up(board, SPEED, {**BOARD_FILE, "sensors": [SENSOR]})
+    speed_up(board, SPEED, {**BOARD_FILE, "sensors": [sensor]})
+    return board
+
+
+def test_an_hour_of_readings(boards, capsys):
+    board = on_its_card(boards, SENSOR)
     for options, seconds in (("defaults", HOUR), ("lazytime", HOUR // 2)):
         board.run(f"mount -o remount,{options} /var/lib/maud")
         hour = measure(board, seconds, SENSOR["period"])
@@ -72,6 +77,9 @@ def test_an_hour_of_readings(boards, capsys):
         assert hour["syncs"] <= 10 * seconds / HOUR
         assert hour["data"] + hour["journal"] + hour["checkpoint"] == hour["written"], "something else was written"
         assert hour["written"] <= MOST * 4096 * hour["files"]
-    # Nothing is written when nothing changed, once the first reading has been waited for and published (docs/readings.md, R3).
-    configure(board, {**BOARD_FILE, "sensors": [STILL]})
+
+
+def test_nothing_is_written_when_nothing_changed(boards):
+    """Once the first reading has been waited for and published (docs/readings.md, R3)."""
+    board = on_its_card(boards, STILL)
     assert not any(measure(board, HOUR, STILL["period"] * (STILL["batch"] + 2)).values())
