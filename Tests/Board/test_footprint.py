@@ -54,6 +54,6 @@ def test_what_an_idle_node_takes(boards, capsys):
         for measurement, sizes in parts.items():
             print(json.dumps({"measurement": f"idle on the board: {measurement} by part", "parts": {name: size for name, size in sizes.most_common() if size}, "unit": "octets", "how": HOW}), flush=True)
     assert after["size"] <= 900 * KIB
-    assert after["Private_Dirty"] <= 1331
-    assert rate["switches"] <= 60
+    assert after["Private_Dirty"] <= 640
+    assert rate["switches"] <= 6
     assert set(after["others"]) <= {"gpg-agent"}
