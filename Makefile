@@ -158,6 +158,10 @@ bench: packages-build packages-bench packages-boards .venv/.complete $(if $(filt
 	@$(MAKE) --no-print-directory firmware BOARD=raspberry-pi-zero-2-w >&2
 	@.venv/bin/python Tests/Bench/bench.py $(MEASURE)
 
+soak: packages-build packages-boards .venv/.complete ## A day of a node in under an hour: memory, descriptors, timers (HOURS=2 for a shorter one)
+	@$(MAKE) --no-print-directory firmware BOARD=linux-host >&2
+	@.venv/bin/python Tests/Soak/soak.py $(HOURS)
+
 clean: ## Remove everything that was built (not ./run, where `make run` keeps its node)
 	rm -rf .build third-party/mbedtls-source .sysroot .venv out
 
@@ -203,4 +207,4 @@ $(BOARD_IMAGE): scripts/make-board-image.sh scripts/guest-parts.sh scripts/priva
 	scripts/make-guest.sh $* .build/bluetooth/$* .build/bluetooth/kernel
 
 .DEFAULT_GOAL := firmware
-.PHONY: firmware mau deb deploy run test regular-swift embedded-swift test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package test-board fuzz boards size bench clean help
+.PHONY: firmware mau deb deploy run test regular-swift embedded-swift test-vocabulary check-embedded test-units mbedtls test-tls test-end-to-end test-bluetooth test-package test-board fuzz boards size bench soak clean help

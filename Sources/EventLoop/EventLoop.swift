@@ -87,6 +87,9 @@ public final class EventLoop {
     /// The deadline of the next timer, or nil: for tests with a simulated clock.
     public var nextDeadline: Int64? { timers.last?.deadline }
 
+    /// Timers that run now.
+    public var timerCount: Int { timers.count }
+
     // MARK: Running
 
     /// Runs until `stop()`.

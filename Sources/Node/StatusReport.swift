@@ -26,6 +26,7 @@ extension RunningNode {
         json.key("clockState"); json.string(clock.state == .set ? "clockSet" : "clockUnset")
         json.member("derivationMilliseconds", account.derivationMilliseconds)
         json.member("wakeUps", Int64(loop.wakeUps))
+        json.member("timers", loop.timerCount)
         json.key("claimable"); json.boolean(claim.isClaimable)
         writeMemory(&json)
         writeContent(&json)
