@@ -43,7 +43,7 @@ let package = Package(
             .unsafeFlags(["-Os"], .when(configuration: .release)), .headerSearchPath("include"),
         ]),
         .target(name: "CMbedTLS", dependencies: ["MbedTLS", "MbedTLSCiphers", "CLinux", "CSodium"], cSettings: [small]), // TLS as functions that Swift can import
-        .target(name: "CBus", cSettings: [small]), // the system's message bus by sd-bus
+        .target(name: "CBus", dependencies: ["CLinux"], cSettings: [small]), // the system's message bus by sd-bus
         .target(name: "CAvahi", dependencies: ["CBus"], cSettings: [small]), // the Avahi daemon over it
         .target(name: "CBlueZ", dependencies: ["CBus"], cSettings: [small]), // and bluetoothd
         .target(name: "CCentral", dependencies: ["CBus"]), // bluetoothd as a client of nodes sees it, for a PC
@@ -77,7 +77,7 @@ let package = Package(
     + layer("Discovery", ["CAvahi", "MessageBus", "Peer", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Syncer", ["Peer", "HTTP", "Streams", "GnuPG", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + layer("Server", ["HTTP", "CNghttp2", "Streams", "TLS", "Content", "OpenPGP", "JSON", "EventLoop", "System", "CLinux"], testsAlso: ["Bluetooth"])
-    + layer("Node", ["Bluetooth", "Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
+    + layer("Node", ["CBus", "Bluetooth", "Discovery", "Syncer", "Peer", "TLS", "Account", "GnuPG", "Server", "Vocabulary", "Readings", "Commands", "CSystemd", "Board", "Content", "JSON", "OpenPGP", "EventLoop", "System", "CLinux"])
     + [.executableTarget(name: "maud", dependencies: ["Node"])]
     // For a PC only, so regular Swift without the firmware's restrictions: everything of `mau` but its command line.
     + [

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,6 +70,13 @@ int maud_clock_change_fd(void) {
   int r = maud_clock_change_rearm(fd);
   if (r < 0) { close(fd); return r; }
   return fd;
+}
+int maud_clock_is_disciplined(void) {
+  enum { LEAST_UNKNOWN = 16000000 }; /* NTP_PHASE_LIMIT: the kernel's word for "unknown", in microseconds */
+  struct timex t = { .modes = 0 };
+  FAULT("adjtimex");
+  /* Not STA_UNSYNC: chronyd and timesyncd set that too when the kernel is only to leave the battery clock alone. */
+  return adjtimex(&t) < 0 ? -errno : t.maxerror < LEAST_UNKNOWN;
 }
 static int64_t clock_of(clockid_t id) {
   struct timespec t;

@@ -90,7 +90,22 @@ static int restamp_one(int directory, const char *name, int64_t time, struct mau
   maud_close(fd);
   return result;
 }
-/* The newest first: after a crash the others still have older times, so the order holds, and they are found again. */
+static int restamp_at(struct maud_restamp *r, const char **names, size_t i) {
+  int result = restamp_one(maud_store_directory_descriptor(r->directory), names[i], r->first + (int64_t)i * 1000, &r->status[i]);
+  if (result < 0 && result != -ENOENT) { fail(&r->outcome, "utimensat", result); return result; }
+  r->restamped++;
+  return 0;
+}
+/* The first of the names, which are in the order of their times, that has a later time than it is to get. */
+static size_t first_ahead(struct maud_restamp *r, const char **names) {
+  struct maud_status status;
+  size_t i = 0;
+  while (i < r->count && !(maud_statat(maud_store_directory_descriptor(r->directory), names[i], false, &status) == 0
+                           && status.modification_time > r->first + (int64_t)i * 1000)) i++;
+  return i;
+}
+/* Times that are taken back: the oldest file first. Times that are too early: the newest first. After a crash the others are still on their side
+ * of those that are done, so the order holds, and they are found again. */
 static void restamp_run(struct maud_job *job) {
   struct maud_restamp *r = (struct maud_restamp *)job;
   r->outcome.error = 0;
@@ -100,11 +115,9 @@ static void restamp_run(struct maud_job *job) {
   const char *name = r->names;
   for (size_t i = 0; i < r->count; i++, name += strlen(name) + 1) names[i] = name;
   maud_store_directory_raise(r->directory, r->first + (int64_t)r->count * 1000);
-  for (size_t i = r->count; i-- > 0;) {
-    int result = restamp_one(maud_store_directory_descriptor(r->directory), names[i], r->first + (int64_t)i * 1000, &r->status[i]);
-    if (result < 0 && result != -ENOENT) { fail(&r->outcome, "utimensat", result); break; }
-    r->restamped++;
-  }
+  size_t ahead = first_ahead(r, names);
+  for (size_t i = ahead; i < r->count && r->outcome.error == 0; i++) restamp_at(r, names, i);
+  for (size_t i = ahead; i-- > 0 && r->outcome.error == 0;) restamp_at(r, names, i);
   /* Times that a clock ran ahead to are gone: the next file need not be ahead of them. */
   if (r->restamped == r->count) maud_store_directory_reset(r->directory, r->first + (int64_t)r->count * 1000);
   free(names);

@@ -36,26 +36,37 @@ struct CommandJudge {
         // What a key says of itself needs nobody's leave: its own signatures prove it.
         guard sender.isController || (command.kind == .renewKey && command.target == sender.fingerprint.hexadecimal) else { return .failure(.notController) }
         guard command.device == device else { return .failure(.wrongDevice) }
-        if let error = judgeTime(command, sender, clock, ledger, &challenges) { return .failure(error) }
+        let issued = use(command.challenge, clock, &challenges)
+        if let error = judgeTime(command, sender, clock, ledger, issued) { return .failure(error) }
         var verdict = Verdict.changeControllers
         if command.kind == .set {
             guard let actuator = actuators.firstIndex(where: { $0.name.utf8.elementsEqual(command.target) }) else { return .failure(.unknownTarget) }
             guard let value = value(command.value, for: actuators[actuator]) else { return .failure(.outOfLimits) }
             verdict = .set(Setting(actuator: actuator, value: value))
         }
-        if let highest = ledger.highestStart(sender.fingerprint, command.order), command.startTime <= highest { return .failure(.reordered) }
-        return .success(verdict)
+        return isInOrder(command, sender, ledger, hasChallenge: issued != nil) ? .success(verdict) : .failure(.reordered)
     }
 
-    private func judgeTime(_ command: Command, _ sender: Sender, _ clock: NodeClock, _ ledger: Ledger, _ challenges: inout Challenges) -> CommandFault? {
-        let sinceBoot = clock.sinceBoot
-        // A challenge proves by itself that the command was signed since it was given out.
-        var issued: Int64?
-        if let challenge = command.challenge, let time = challenges.issued(challenge, sinceBoot: sinceBoot), challenges.use(challenge, sinceBoot: sinceBoot) { issued = time }
+    /// A clock that was ahead, here and there, may have put the highest startTime years ahead: then a command that a challenge proves to be new
+    /// only has to be later than those that came so. Further than a challenge lasts, so that it changes nothing among commands by one right clock.
+    private func isInOrder(_ command: Command, _ sender: Sender, _ ledger: Ledger, hasChallenge: Bool) -> Bool {
+        guard let highest = ledger.highestStart(sender.fingerprint, command.order), command.startTime <= highest else { return true }
+        let (distance, overflow) = highest.subtractingReportingOverflow(command.startTime)
+        guard hasChallenge, overflow || distance > max(window, Int64(Bounds.challengeSeconds) * 1000) else { return false }
+        return ledger.highestByChallenge(sender.fingerprint, command.order).map { command.startTime > $0 } ?? true
+    }
+
+    /// Uses a challenge. It proves by itself that the command was signed since it was given out: when that was, in nanoseconds since boot; nil when it is not good.
+    private func use(_ challenge: Challenge?, _ clock: NodeClock, _ challenges: inout Challenges) -> Int64? {
+        guard let challenge, let time = challenges.issued(challenge, sinceBoot: clock.sinceBoot), challenges.use(challenge, sinceBoot: clock.sinceBoot) else { return nil }
+        return time
+    }
+
+    private func judgeTime(_ command: Command, _ sender: Sender, _ clock: NodeClock, _ ledger: Ledger, _ issued: Int64?) -> CommandFault? {
         guard clock.state == .set else {
             guard let issued else { return .clockNotSet }
             // Signed after the challenge was given out, so it is no older than that.
-            if let end = command.endTime, (sinceBoot - issued) / 1_000_000 > end - command.startTime { return .expired }
+            if let end = command.endTime, (clock.sinceBoot - issued) / 1_000_000 > end - command.startTime { return .expired }
             return nil
         }
         let now = clock.now / 1_000_000

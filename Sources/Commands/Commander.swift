@@ -49,6 +49,8 @@ public final class Commander {
     var isSettling = false
     var answers = 0
     private let loop: EventLoop
+    /// Until when the clock had been, and who waits for that to be on the disk (`clockWentBack`).
+    var wentBack: (from: Int64, done: () -> Void)?
     private(set) lazy var retry = Timer { [unowned(unsafe) self] in tryAgain() }
 
     /// - Parameter bootID: the kernel's boot id, 36 octets of text.
@@ -66,7 +68,7 @@ public final class Commander {
     }
 
     /// Nothing is under way or waits to be published.
-    public var isIdle: Bool { underWay == 0 && !isChanging && log.isIdle && states.isIdle && !isSettling }
+    public var isIdle: Bool { underWay == 0 && !isChanging && log.isIdle && states.isIdle && !isSettling && wentBack == nil }
 
     /// Commands that the ledger remembers now.
     public var remembered: Int { ledger?.count ?? 0 }
@@ -182,12 +184,6 @@ public final class Commander {
         let record = record(command, file.sender, .ended, error)
         guard ledger.add(record) else { return file.done(.busy) }
         ledger.save { [unowned(unsafe) self] error in ended(record, error, file, isStored: false) }
-    }
-
-    /// The clock was set: it is certain now when a loss of the ledger was seen.
-    public func clockChanged() {
-        let clock = backend.clock
-        if clock.state == .set { ledger?.clockIsSet(now: clock.now / 1_000_000) }
     }
 
     /// What was not judged may come again as it is: then its challenge is good again.

@@ -18,6 +18,7 @@ extension Commander {
         self.ledger = ledger
         if ledger.finding == .lost { Log("ledger-lost").write() }
         clockChanged()
+        rememberWentBack()
         log.start()
         countAnswers()
         for record in ledger.records where record.state == .begun {
@@ -78,6 +79,7 @@ extension Commander {
 
     /// Half a minute after something could not be written.
     func tryAgain() {
+        rememberWentBack()
         log.advance()
         states.advance()
         settle()

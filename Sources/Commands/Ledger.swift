@@ -12,6 +12,8 @@ public final class Ledger {
 
     private var contents = LedgerContents()
     private let write: Write
+    /// The latest of those that were carried out by a challenge although the highest startTime is later. In memory: challenges are as well.
+    private var challenged: [HighestStart] = []
     private var isWriting = false
     private var waiting: [(SystemError?) -> Void] = []
 
@@ -28,7 +30,7 @@ public final class Ledger {
         if let octets, let contents = LedgerContents(octets) {
             self.contents = contents
             finding = .whole
-            for record in contents.records where record.state == .begun { raise(record.outcome.controller, record.outcome.target, to: record.outcome.startTime) }
+            for record in contents.records where record.state == .begun { raise(record.outcome.controller, record.outcome.order, to: record.outcome.startTime) }
         } else if octets == nil, isFirst {
             finding = .new
         } else {
@@ -50,9 +52,15 @@ public final class Ledger {
     private func index(_ identifier: CommandIdentifier) -> Int? { contents.records.firstIndex { $0.outcome.identifier == identifier } }
 
     /// The highest startTime of a controller's commands for an actuator that were carried out, or are begun; nil when there is none.
-    public func highestStart(_ controller: Fingerprint, _ target: [UInt8]) -> Int64? {
-        var highest = contents.highest.first { $0.controller == controller && $0.target == target }?.startTime
-        for record in contents.records where record.state == .begun && record.outcome.controller == controller && record.outcome.target == target {
+    public func highestStart(_ controller: Fingerprint, _ target: [UInt8]) -> Int64? { highest(contents.highest, controller, target) }
+
+    /// The same of those alone that were carried out by a challenge while the highest startTime lay ahead, and of those that are begun.
+    public func highestByChallenge(_ controller: Fingerprint, _ target: [UInt8]) -> Int64? { highest(challenged, controller, target) }
+
+    private func highest(_ entries: [HighestStart], _ controller: Fingerprint, _ target: [UInt8]) -> Int64? {
+        var highest: Int64?
+        for entry in entries where entry.controller == controller && entry.target == target { highest = max(highest ?? .min, entry.startTime) }
+        for record in contents.records where record.state == .begun && record.outcome.controller == controller && record.outcome.order == target {
             highest = max(highest ?? .min, record.outcome.startTime)
         }
         return highest
@@ -77,6 +85,13 @@ public final class Ledger {
         if contents.loss == .whileUnset { contents.loss = .at(now) }
     }
 
+    /// From now on nobody knows of commands before this time whether they were carried out.
+    /// - Parameter time: milliseconds since 1970.
+    public func forget(until time: Int64) {
+        if case .at(let known) = contents.loss, known >= time { return }
+        contents.loss = .at(time)
+    }
+
     /// Adds a command. At the bound the oldest one that is settled goes, else the oldest that has ended; its answer still tells that it was
     /// there. False when all have only begun.
     public func add(_ record: LedgerRecord) -> Bool {
@@ -98,13 +113,19 @@ public final class Ledger {
         if let index = index(identifier) { contents.records.remove(at: index) }
     }
 
-    /// Raises the highest startTime. At the bound the lowest of all goes: the window covers it.
+    /// Raises the highest startTime. At the bound the lowest of all goes; what is not later is then as good as forgotten, for everybody.
     public func raise(_ controller: Fingerprint, _ target: [UInt8], to startTime: Int64) {
         if let index = contents.highest.firstIndex(where: { $0.controller == controller && $0.target == target }) {
+            if startTime < contents.highest[index].startTime {
+                // More challenges than that cannot be used before the first of them is too old.
+                if challenged.count > Bounds.usedChallenges { challenged.removeFirst() }
+                challenged.append(HighestStart(controller: controller, target: target, startTime: startTime))
+            }
             contents.highest[index].startTime = max(contents.highest[index].startTime, startTime)
             return
         }
         if contents.highest.count >= Bounds.ledgerHighest, let lowest = contents.highest.indices.min(by: { contents.highest[$0].startTime < contents.highest[$1].startTime }) {
+            if contents.loss != .whileUnset { forget(until: contents.highest[lowest].startTime + 1) }
             contents.highest.remove(at: lowest)
         }
         contents.highest.append(HighestStart(controller: controller, target: target, startTime: startTime))

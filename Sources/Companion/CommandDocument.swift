@@ -92,6 +92,10 @@ package struct CommandAnswer {
     package let description: String?
     package let endTime: String?
 
+    /// Whether the device refused a command for what a challenge proves: that it is new (docs/commands.md, part 5). It has no clock, or
+    /// a clock was ahead, or its ledger is gone.
+    package static func isHelpedByChallenge(_ error: String?) -> Bool { error == "clock-not-set" || error == "ledger-lost" || error == "reordered" }
+
     package init(_ top: JSONObject, device: Fingerprint) throws(JSONError) {
         self.device = device
         try top.demand("device", device)

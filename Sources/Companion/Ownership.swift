@@ -36,7 +36,7 @@ package struct OwnershipChange {
         (self.desk, self.device, self.kind, fingerprint, self.key) = (desk, device, kind, key.fingerprint, key)
     }
 
-    /// Sends the command and checks the answer, with a challenge when the device has no clock. What the device refuses is an error.
+    /// Sends the command and checks the answer, with a challenge when the device cannot tell otherwise that it is new. What the device refuses is an error.
     package func run() throws(CommandError) -> CommandAnswer {
         let connection: PeerConnection
         switch try desk.network().connect(device.fingerprint) {
@@ -45,7 +45,7 @@ package struct OwnershipChange {
         }
         defer { connection.close() }
         var answer = try send(on: connection, challenge: nil)
-        if answer.error == "clock-not-set", let challenge = try desk.network().challenge(on: connection, of: device.fingerprint) {
+        if CommandAnswer.isHelpedByChallenge(answer.error), let challenge = try desk.network().challenge(on: connection, of: device.fingerprint) {
             answer = try send(on: connection, challenge: challenge)
         }
         if answer.isCompleted { return answer }

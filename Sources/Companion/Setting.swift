@@ -67,8 +67,7 @@ package struct Setting {
     private func put(on connection: PeerConnection) throws(CommandError) -> SettingOutcome {
         let (command, file) = try make()
         let answer = try send(command, file, on: connection)
-        guard answer?.error == "clock-not-set" else { return outcome(command, .put, answer) }
-        // A device without a clock believes what names a challenge of this boot.
+        guard CommandAnswer.isHelpedByChallenge(answer?.error) else { return outcome(command, .put, answer) }
         let network = try desk.network()
         guard let challenge = try network.challenge(on: connection, of: device.fingerprint) else { return outcome(command, .put, answer) }
         let (second, secondFile) = try make(challenge: challenge)

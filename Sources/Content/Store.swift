@@ -80,6 +80,9 @@ public final class Store {
     var unsetSince: Int64?
     var isRestamping = false
     var restampIsWanted = false
+    var takesTimesBack = false
+    /// Nanoseconds by which a file may be ahead of the clock: several in one microsecond, and clocks that are slewed.
+    static let aheadOfClock = 10 * nanosecondsPerSecond
     /// Called when files have new modification times because the clock became set.
     public var restamped: () -> Void = {}
     // IndexCache

@@ -11,17 +11,25 @@ extension Store {
         guard isReady, !isStopped, clock.state == .set, !isRestamping, let directory = directory(own) else { return }
         guard writesInFlight == 0 else { restampIsWanted = true; return }
         restampIsWanted = false
-        guard let threshold = threshold(directory.files) else { return }
+        guard let threshold = threshold(directory.files) else { takesTimesBack = false; return }
         begin(directory, since: threshold)
+    }
+
+    /// To be called when the clock was believed although it is behind what was published (`NodeClock.believe`): the own files whose times lie
+    /// ahead of it get new ones in the same way. Until then every file is newer than the clock, and none is ever too old.
+    public func takeTimesBack() {
+        takesTimesBack = true
+        restamp()
     }
 
     /// A file whose time is ahead of the kernel's when it was written was published by a clock that was not set: files
     /// of this boot that an earlier process published, or that it did not come to restamp.
     private func threshold(_ table: Table) -> Int64? {
         var threshold = unsetSince
+        let ahead = takesTimesBack ? clock.now + Store.aheadOfClock : .max
         for position in 0..<table.count {
             let record = table[table.record(named: position)]
-            if !record.pointee.isTimed {
+            if !record.pointee.isTimed || record.pointee.modificationTime > ahead {
                 threshold = min(threshold ?? .max, record.pointee.modificationTime)
             }
         }
@@ -65,13 +73,14 @@ extension Store {
     }
 
     private func restamped(_ directory: Directory, _ job: UnsafeMutablePointer<maud_restamp>) {
-        let count = Int(job.pointee.count), first = count - Int(job.pointee.restamped)
+        let count = Int(job.pointee.count)
         var name = job.pointee.names
         for position in 0..<count {
             guard let bytes = name.map({ octets(of: $0) }) else { break }
             name = name.map { $0 + bytes.count + 1 }
-            guard position >= first, let index = directory.files.find(bytes) else { continue }
+            guard let index = directory.files.find(bytes) else { continue }
             let status = job.pointee.status[position], record = directory.files[index]
+            // It was not done, or is another file by now.
             guard record.pointee.inode == status.inode else { continue }
             let wasListed = record.pointee.flags.contains(.listed)
             directory.files.unlist(index)
@@ -82,7 +91,7 @@ extension Store {
         directory.generation += 1
         noteChange()
         restamped()
-        if job.pointee.outcome.error == 0 { unsetSince = nil; return }
+        if job.pointee.outcome.error == 0 { (unsetSince, takesTimesBack) = (nil, false); return }
         var log = Log("restamp-failed")
         log.field("error", SystemError(code: job.pointee.outcome.error, call: "utimensat").description)
         log.write()

@@ -90,6 +90,7 @@ extension CommandLineInterface {
             return true
         }
         session.clock.resume(latest: published, passed: passed)
+        if maud_clock_is_disciplined() > 0 { _ = session.clock.believe() }
     }
 
     static var openVerb: Verb { Verb(

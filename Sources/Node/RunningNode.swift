@@ -52,6 +52,7 @@ final class RunningNode {
     private var statusSocket: StatusSocket?
     private var friendsWatch: FriendsWatch?
     private var clockWatch: ClockWatch?
+    private lazy var discipline = ClockDiscipline(clock: clock, loop: loop, worker: worker) { [unowned(unsafe) self] in clockBelieved(from: $0) }
     private var ending: Timer?
     private var signals: Int32 = -1
     private var isEnding = false
@@ -151,6 +152,7 @@ final class RunningNode {
         if let own = store.directory(account.fingerprint) {
             let times = own.latestTimes(before: RunningNode.latestBelievableTime)
             clock.resume(latest: times.published, passed: times.passed)
+            discipline.examine()
         }
         do throws(SystemError) { try listener.start() } catch { return fail(error) }
         served = loop.now
@@ -223,6 +225,16 @@ final class RunningNode {
         if clock.state == .set { store.restamp() }
         control.clockChanged()
         publisher.clockChanged()
+        // Whose key has expired is another question now.
+        if backend.friendsAreLoaded { backend.loadFriends() }
+        discipline.examine()
+    }
+
+    /// The clock is right, and was ahead before. What tells of that on the disk goes when the ledger knows of it.
+    private func clockBelieved(from former: Int64) {
+        control.clockChanged()
+        control.commander.clockWentBack(from: former) { [unowned(unsafe) self] in store.takeTimesBack() }
+        publisher.clockChanged()
     }
 
     /// SIGTERM and SIGINT end the node in order; a second one ends it at once. SIGHUP: board.json is read again.
@@ -270,6 +282,7 @@ final class RunningNode {
         statusSocket?.close()
         friendsWatch?.close()
         clockWatch?.close()
+        discipline.close()
         actuators.close()
         following?.save()
         store.stop()

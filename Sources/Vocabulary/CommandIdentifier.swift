@@ -104,7 +104,7 @@ public enum CommandFault: UInt8, Error, Sendable {
         case .outsideWindow: "Its startTime is too far from the device's time."
         case .expired: "Its endTime has passed."
         case .clockNotSet: "The device's clock is not set: name a challenge of this boot that was not used."
-        case .ledgerLost: "The device lost its record of commands after this one was signed: sign it anew."
+        case .ledgerLost: "By its times this may have been carried out before, and the device cannot tell any more: sign it anew, with a challenge."
         case .interrupted: "The device stopped while it carried the command out. An actuator is in its safe state; of controllers either all was changed or nothing."
         case .actuatorFailed: "The actuator could not be set; it is in its safe state, or will be."
         case .noSuchController: "The key is not in the group controllers."

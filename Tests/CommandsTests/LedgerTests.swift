@@ -63,6 +63,8 @@ import Vocabulary
         for number in 0..<(Bounds.ledgerHighest + 5) { ledger.raise(Sample.controller, Array("\(number)".utf8), to: Int64(1000 + number)) }
         #expect(ledger.highestStart(Sample.controller, Array("4".utf8)) == nil)
         #expect(ledger.highestStart(Sample.controller, Array("5".utf8)) == 1005)
+        // What has gone is not taken for new when the clock goes back.
+        #expect(ledger.isForgotten(startTime: 1004, signatureTime: 5000) && !ledger.isForgotten(startTime: 1005, signatureTime: 5000))
     }
 
     /// The record of one command cannot be written while that of a later one waits: only the first was never begun.

@@ -4,6 +4,9 @@ import System
 import Testing
 @testable import Content
 
+/// How often a file's time can be set before that fails.
+private nonisolated(unsafe) var timesLeft = 0
+
 extension StoreTests {
     /// Modification times rise in order of publication, whatever the clock does.
     @Suite struct StoreTimeTests {
@@ -95,6 +98,77 @@ extension StoreTests {
             #expect(directory.listing.last == "later.pgp")
             #expect(isRising(times(directory)))
             #expect(shop.store.counters.examined == 1)
+        }
+
+        /// One file by a clock that was years ahead makes all later ones newer still, until somebody answers for the clock.
+        @Test(arguments: [false, true]) func timesAheadOfAClockThatIsBelievedAreTakenBack(isRestarted: Bool) throws {
+            let kernel = SimulatedClock()
+            // All in the past: the kernel's own clock, which makes change times, takes no part.
+            let years = 8 * 365 * 86_400 * second, now = maud_realtime() - 2 * years
+            kernel.realtime = now
+            let shop = try Workshop(kernel: kernel, floor: now - 86_400 * second)
+            var directory = try shop.started()
+            try shop.put("z.pgp", signed("z"))
+            let old = times(directory)
+            kernel.realtime = now + years
+            for name in ["m", "a"] { try shop.put(name + ".pgp", signed(name)) }
+            kernel.realtime = now + 60 * second
+            try shop.put("b.pgp", signed("b"))
+            #expect(times(directory)[1...].allSatisfy { $0 >= now + years })
+            if isRestarted {
+                try shop.restart(cleanly: false)
+                directory = try shop.started()
+            }
+            let (generation, far) = (directory.generation, times(directory))
+            shop.store.restamp()
+            try shop.settled()
+            #expect(times(directory) == far, "nobody has answered for the clock")
+            shop.store.takeTimesBack()
+            try shop.settled()
+            #expect(directory.listing == ["z.pgp", "m.pgp", "a.pgp", "b.pgp"])
+            #expect(isRising(times(directory)) && times(directory)[0] == old[0])
+            #expect(times(directory)[1...].allSatisfy { $0 >= kernel.realtime && $0 < kernel.realtime + second })
+            #expect(try Files.status(shop.own + "/b.pgp")?.modification_time == times(directory)[3])
+            #expect(directory.generation != generation)
+            kernel.realtime += second
+            try shop.put("c.pgp", signed("c"))
+            #expect(times(directory)[4] == kernel.realtime && directory.listing.last == "c.pgp")
+            // Nothing is left to do, and nothing is written.
+            let after = times(directory)
+            shop.store.takeTimesBack()
+            try shop.settled()
+            #expect(times(directory) == after)
+        }
+
+        /// Cut after any number of files: the order is that of publication, and the next start does the rest.
+        @Test func theOrderHoldsWhenItIsCut() throws {
+            for cut in 0..<4 {
+                let kernel = SimulatedClock()
+                let years = 365 * 86_400 * second, now = maud_realtime() - 2 * years
+                kernel.realtime = now
+                let shop = try Workshop(kernel: kernel, floor: now - 86_400 * second)
+                var directory = try shop.started()
+                kernel.realtime = now + years
+                for name in ["d", "a", "c", "b"] { try shop.put(name + ".pgp", signed(name)) }
+                kernel.realtime = now + 60 * second
+                timesLeft = cut
+                maud_set_fault({ call, _ in
+                    guard let call, String(cString: call) == "utimensat" else { return 0 }
+                    timesLeft -= 1
+                    return timesLeft < 0 ? ErrorNumber.inputOutput : 0
+                }, nil)
+                shop.store.takeTimesBack()
+                try shop.settled()
+                maud_set_fault(nil, nil)
+                #expect(times(directory).filter { $0 < now + years }.count == cut)
+                #expect(directory.listing == ["d.pgp", "a.pgp", "c.pgp", "b.pgp"])
+                try shop.restart(cleanly: false)
+                directory = try shop.started()
+                #expect(directory.listing == ["d.pgp", "a.pgp", "c.pgp", "b.pgp"])
+                shop.store.takeTimesBack()
+                try shop.settled()
+                #expect(directory.listing == ["d.pgp", "a.pgp", "c.pgp", "b.pgp"] && times(directory).allSatisfy { $0 < now + years })
+            }
         }
 
         @Test func filesInTheOrderOfTheirNames() throws {

@@ -18,6 +18,7 @@ YEARS = 365 * 86400
 class WrongClock:
     def __init__(self, directory, shim):
         self.file, self.fifo = directory / "clock-offset", directory / "clock-set"
+        self.disciplined = directory / "clock-disciplined"
         self.file.write_bytes(bytes(8))
         os.mkfifo(self.fifo)
         self.shim, self.boot = shim, None
@@ -26,7 +27,8 @@ class WrongClock:
     def environment(self):
         """The board starts when a program is first run with this: its time since boot is not this machine's."""
         self.boot = self.boot or time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        return {"LD_PRELOAD": str(self.shim), "MAUD_TEST_CLOCK": str(self.file), "MAUD_TEST_CLOCK_SET": str(self.fifo), "MAUD_TEST_BOOT": str(self.boot)}
+        return {"LD_PRELOAD": str(self.shim), "MAUD_TEST_CLOCK": str(self.file), "MAUD_TEST_CLOCK_SET": str(self.fifo), "MAUD_TEST_BOOT": str(self.boot),
+                "MAUD_TEST_DISCIPLINED": str(self.disciplined)}
 
     def set(self, seconds):
         """Moves the clock to so many seconds from the real time, and tells who waits for that."""
@@ -147,3 +149,43 @@ def test_publish_and_passwd_work_with_an_unset_clock(node, clock, gnupg, tmp_pat
     node.command("publish", "--public", "--name", "x.pgp", tmp_path / "x", environment=clock.environment)
     assert gnupg.open((node.own / "x.pgp").read_bytes())[0] == b"x"
     assert (node.own / "x.pgp").stat().st_mtime > YEARS * 50
+
+
+def test_a_clock_that_was_years_ahead_is_set_right(make_node, make_person, clock, gnupg):
+    """Nothing is lost or reordered, nobody is locked out, and what is signed afterwards has the true time."""
+    node = make_node("board").init(name="Greenhouse")
+    gnupg.import_key(node.public_key())
+    ada = make_person().meets(node, "controllers", "viewers")
+    node.start("--no-mdns", environment=clock.environment)
+    ada.reaches(node)
+    assert ada.json("set", "led", "on")["actionStatus"] == "CompletedActionStatus"
+    clock.set(8 * YEARS)
+    ahead = wait_until(lambda: (d := documents(node, gnupg)) and d[-1]["readings"][0].get("observationDate", "") > "2034" and d[-1], "a reading from the future")
+    clock.set(0)
+    wait_until(lambda: "event=clock-doubted" in node.log_text(), "a line that says so")
+    wait_until(lambda: documents(node, gnupg)[-1]["clockState"] == "clockUnset", "readings that are marked")
+    # What a device cannot place in time it takes by a challenge.
+    assert ada.json("set", "led", "off")["actionStatus"] == "CompletedActionStatus"
+    before = node.names()
+    clock.disciplined.touch()
+    clock.set(0)
+    wait_until(lambda: "event=clock-believed" in node.log_text(), "the clock to be believed")
+    last = wait_until(lambda: (d := documents(node, gnupg)[-1])["clockState"] == "clockSet" and d, "readings with dates")
+    assert last["readings"][0]["observationDate"] < "2034" < ahead["readings"][0]["observationDate"]
+    wait_until(lambda: all((node.own / name).stat().st_mtime < time.time() + 60 for name in node.names()), "files with times of now")
+    assert [name for name in node.names() if name in before] == [name for name in before if name in node.names()], "the order of publication was lost"
+    # One that gpg was at work on meanwhile may still carry the far time.
+    count = len(node.names("^r-temperature"))
+    for name in node.wait_for("^r-temperature", count + 4)[count + 1:]:
+        data = node.fetch(name)
+        gnupg.open(data)
+        assert abs(signature_times(gnupg, data)[0] - time.time()) < 120, "signed with the far time"
+    for value in ("on", "off"):
+        assert ada.json("set", "led", value)["actionStatus"] == "CompletedActionStatus"
+    node.stop()
+    node.start("--no-mdns", environment=clock.environment)
+    ada.reaches(node)
+    assert node.status()["clockState"] == "clockSet" and node.log_text().count("event=clock-believed") == 1
+    assert ada.json("set", "led", "on")["actionStatus"] == "CompletedActionStatus"
+    ada.run("sync")
+    assert all(one["isWhole"] for one in ada.json("verify", "greenhouse"))

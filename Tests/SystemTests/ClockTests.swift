@@ -57,4 +57,62 @@ final class SimulatedClock: Clock {
         clock.realtime = 2000
         #expect(node.state == .set && node.now == 2000 && node.signatureTime == 6000)
     }
+
+    /// One signature by a clock that was years ahead: without anybody who answers for the clock there is no telling which is wrong.
+    @Test func aClockThatWasAheadIsDisputedUntilSomebodyAnswersForIt() {
+        let clock = SimulatedClock()
+        let node = NodeClock(clock: clock, floor: 1000)
+        clock.realtime = 2000
+        #expect(!node.isDisputed && node.believe() == nil)
+        node.signed(at: 2000)
+        clock.realtime = 900_000
+        node.signed(at: 900_000)
+        clock.realtime = 2100
+        clock.sinceBoot = 10
+        #expect(node.isDisputed && node.state == .unset && node.now == 900_010)
+        #expect(node.believe() == 900_000)
+        #expect(!node.isDisputed && node.state == .set && node.now == 2100 && node.signatureTime == 2100)
+        // One that gpg was at work on meanwhile.
+        node.signed(at: 900_002)
+        #expect(!node.isDisputed && node.signatureTime == 2100)
+        node.signed(at: 2100)
+        clock.realtime = 2050
+        #expect(node.isDisputed && node.state == .unset, "2100 had passed")
+    }
+
+    @Test func afterARestartToo() {
+        let clock = SimulatedClock()
+        let node = NodeClock(clock: clock, floor: 1000)
+        clock.realtime = 2100
+        node.resume(latest: 900_500, passed: 900_000)
+        #expect(node.isDisputed && node.state == .unset)
+        #expect(node.believe() == 900_500)
+        #expect(node.state == .set && node.signatureTime == 2100 && node.floor == 2100)
+        // Unset again: time goes on from there.
+        clock.realtime = 0
+        clock.sinceBoot = 7
+        #expect(node.state == .unset && node.now == 2107)
+    }
+
+    /// Whoever disciplines a clock to a time before the key was made, or the program, is wrong.
+    @Test func nobodyIsBelievedBelowTheKeysCreation() {
+        let clock = SimulatedClock()
+        let node = NodeClock(clock: clock, floor: 1000)
+        clock.realtime = 999
+        #expect(!node.isDisputed && node.believe() == nil && node.state == .unset)
+        node.resume(latest: 5000, passed: 5000)
+        #expect(!node.isDisputed && node.believe() == nil && node.state == .unset && node.floor == 5000)
+    }
+
+    /// The clock is set, but what was signed while it was unset lies ahead of it: signatures follow the clock again.
+    @Test func timesThatRanAheadAreTakenBack() {
+        let clock = SimulatedClock()
+        let node = NodeClock(clock: clock, floor: 1000)
+        clock.sinceBoot = 5000
+        node.signed(at: node.signatureTime)
+        clock.realtime = 1100
+        #expect(node.state == .set && node.isDisputed && node.signatureTime == 6000)
+        #expect(node.believe() == 6000)
+        #expect(node.floor == 1000 && node.signatureTime == 1100 && !node.isDisputed)
+    }
 }

@@ -5,6 +5,7 @@
 #define MAUD_CBUS_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "CLinux.h"
 
 struct sd_bus;
 
@@ -15,4 +16,12 @@ int maud_bus_events(struct sd_bus *bus);
 int64_t maud_bus_timeout(struct sd_bus *bus);
 /* Does what there is to do, at most 64 messages; whether more waits. */
 bool maud_bus_process(struct sd_bus *bus);
+
+/* Whether somebody disciplines the system's clock: asked as a job of a worker (CLinux.h), because where this process may not ask the kernel it
+ * asks systemd-timedated, for 5 s at most. */
+typedef struct maud_clock_question maud_clock_question;
+maud_clock_question *maud_clock_question_create(void);
+struct maud_job *maud_clock_question_job(maud_clock_question *question);
+bool maud_clock_question_answer(const maud_clock_question *question); /* afterwards */
+void maud_clock_question_free(maud_clock_question *question);
 #endif

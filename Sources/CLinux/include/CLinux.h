@@ -119,6 +119,9 @@ void maud_tell_of_crashes(void);
 /* Readable (ECANCELED) when someone sets the clock: timerfd with TFD_TIMER_CANCEL_ON_SET. */
 int maud_clock_change_fd(void);
 int maud_clock_change_rearm(int fd);
+/* Whether somebody disciplines the system's clock, as the kernel knows from adjtimex(2): its error is under 16 s, and was told within the last
+ * hours. 1, 0 or -errno (-EPERM in a unit with ProtectClock=). Setting the clock ends it, until the next such word. */
+int maud_clock_is_disciplined(void);
 int64_t maud_realtime(void);               /* nanoseconds since 1970 */
 int64_t maud_monotonic(void);              /* CLOCK_MONOTONIC, nanoseconds */
 int64_t maud_since_boot(void);             /* CLOCK_BOOTTIME, nanoseconds */

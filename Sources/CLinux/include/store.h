@@ -134,8 +134,8 @@ struct maud_restamp {
   const char *names;           /* as in maud_removal */
   size_t count;
   int64_t first;               /* the time of the first; each next one is a microsecond later */
-  size_t restamped;            /* so many from the last on have theirs, on disk */
-  struct maud_status *status;  /* of each */
+  size_t restamped;            /* so many have theirs, on disk */
+  struct maud_status *status;  /* of each that has; zeros of the others */
 };
 struct maud_restamp *maud_restamp_create(maud_store_directory *directory, const void *names, size_t names_size, size_t count);
 

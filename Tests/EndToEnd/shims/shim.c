@@ -2,6 +2,7 @@
  *   MAUD_TEST_CLOCK=FILE        CLOCK_REALTIME is off by the seconds that FILE holds (int64); changes take effect at once
  *   MAUD_TEST_BOOT=NANOSECONDS  the machine started at this CLOCK_BOOTTIME
  *   MAUD_TEST_CLOCK_SET=FIFO    a descriptor that waits for the clock to be set waits for an octet in FIFO instead
+ *   MAUD_TEST_DISCIPLINED=FILE  somebody disciplines that clock as long as FILE is there; nobody otherwise
  *   MAUD_TEST_SYNC_DELAY=MS     fsync and fdatasync take that long
  * Children (gpg, gpg-agent) inherit it, so that a whole machine seems to have the wrong time. */
 #define _GNU_SOURCE
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +55,12 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone) {
   out->tv_sec = now.tv_sec;
   out->tv_usec = now.tv_nsec / 1000;
   return 0;
+}
+int adjtimex(struct timex *answer) {
+  const char *path = getenv("MAUD_TEST_DISCIPLINED");
+  if (answer->modes != 0) return -1;
+  answer->maxerror = path && access(path, F_OK) == 0 ? 5000 : 16000000;
+  return TIME_OK;
 }
 int timerfd_create(int clock, int flags) {
   static int (*real)(int, int);
