@@ -122,6 +122,10 @@ extension Operation {
     /// Who signed what this operation opened, or why it is refused.
     fileprivate func openedBy(_ code: UInt32, _ isEncrypted: Bool) throws(GnuPGError) -> Fingerprint {
         if sink.isOverfull { throw .tooLarge }
+        // What gpg had not said by then says nothing about the message.
+        if code == GPG_ERR_TIMEOUT.rawValue { throw .timedOut }
+        // Somebody ended it, for want of memory mostly.
+        if report.saidNothing { throw .engine(code: GPG_ERR_EOF.rawValue) }
         if isEncrypted, !report.isDecrypted {
             if report.unsupported { throw .unsupported }
             // That there is no secret key of the other recipients is always so.

@@ -135,6 +135,11 @@ struct StatusReport {
         return true
     }
 
+    /// Whether gpg has not come to what a message is.
+    var saidNothing: Bool {
+        signatures == 0 && literals == 0 && decryptions == 0 && !noData && !noSecretKey && !hasSessionKey && !decryptionFailed && !badPassphrase && !agentMissing && !unsupported
+    }
+
     /// The one author of a verified message, or why there is none.
     func verifiedSigner() throws(GnuPGError) -> Fingerprint {
         if signatures > 1 { throw .severalSignatures }

@@ -258,3 +258,15 @@ def test_two_daemons_on_one_directory(running, tmp_path):
     result = running.command("run", "--board", running.board, "--state", running.state, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", check=False, timeout=30)
     one_sentence(result, "temporary")
     running.fetch("device.json.pgp")
+
+
+def test_a_gpg_that_is_killed_says_nothing_about_a_file(node, tmp_path):
+    """For want of memory, mostly. Who follows would never ask for the file again if it were taken for unsigned."""
+    (tmp_path / "x").write_text("x")
+    node.command("publish", "--public", "--name", "x.pgp", tmp_path / "x")
+    (tmp_path / "bin").mkdir()
+    gpg = tmp_path / "bin/gpg"
+    gpg.write_text(f"#!/bin/sh\ncase \"$*\" in *--decrypt*) ;; *'--output - -- -&'*) kill -9 $$ ;; esac\nexec {shutil.which('gpg')} \"$@\"\n")
+    gpg.chmod(0o755)
+    result = node.command("open", node.own / "x.pgp", check=False, environment={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"})
+    assert result.returncode != 0 and b"gpg: " in result.stderr and b"not signed" not in result.stderr and result.stdout == b""

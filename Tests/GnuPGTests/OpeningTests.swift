@@ -88,6 +88,15 @@ extension WithGnuPG {
             guard case .failure(let error) = result, case .damaged? = error as? GnuPGError else { Issue.record("\(result)"); return }
         }
 
+        /// What gpg had no time for is no unsigned message: whoever follows would never ask for it again.
+        @Test(arguments: ["public", "group"]) func aGpgThatIsTooSlowSaysNothingAboutTheMessage(_ name: String) throws {
+            let peer = try Peer(account: "gnupg24/gina", passphrase: "fixture-gina")
+            let file = try fixture("gnupg24/gina/\(gina.description)/\(name).json.pgp")
+            let result = Result { try peer.gnupg.wait { peer.gnupg.open(file, limit: 8192, seconds: 0, completion: $0) } as OpenedMessage }
+            guard case .failure(let error) = result, case .timedOut? = error as? GnuPGError else { Issue.record("\(result)"); return }
+            #expect(try peer.open(file).signer == gina)
+        }
+
         /// What becomes gigabytes without being content keeps gpg busy: it is ended when its time is over, and the next message is opened.
         @Test func aMessageThatNeverEnds() throws {
             let peer = try Peer(account: "ref/alice", passphrase: "fixture-alice")
