@@ -1,6 +1,9 @@
 import CBus
 import CLinux
+import Commands
+import Content
 import EventLoop
+import Readings
 import System
 
 /// Settles whether the clock or what was signed is wrong, when they disagree (docs/clock.md): asks whether somebody disciplines the clock, and
@@ -12,7 +15,7 @@ final class ClockDiscipline {
     private let clock: NodeClock
     private let loop: EventLoop
     private let worker: Worker
-    /// Gets until when the clock had been, in nanoseconds since 1970.
+    /// Gets until when the clock had been while it was set, in nanoseconds since 1970.
     private let believed: (Int64) -> Void
     private var isAsking = false
     private var isSaid = false
@@ -62,11 +65,11 @@ final class ClockDiscipline {
             say()
             return wait()
         }
-        let before = clock.state
+        let before = clock.state, behind = clock.behind
         guard let former = clock.believe() else { return }
         isSaid = false
         var log = Log("clock-believed")
-        log.field("behind_s", Int((former - clock.now) / nanosecondsPerSecond))
+        log.field("behind_s", Int(behind / nanosecondsPerSecond))
         log.field("was_set", before == .set ? "yes" : "no")
         log.write()
         believed(former)
@@ -77,12 +80,32 @@ final class ClockDiscipline {
         guard !isSaid, clock.state == .unset else { return }
         isSaid = true
         var log = Log("clock-doubted")
-        log.field("behind_s", Int((clock.floor - clock.offset - clock.sinceBoot) / nanosecondsPerSecond))
+        log.field("behind_s", Int(clock.behind / nanosecondsPerSecond))
         log.write()
     }
 
     private func wait() {
         loop.schedule(timer, after: pause * nanosecondsPerSecond)
         pause = min(2 * pause, ClockDiscipline.longestPause)
+    }
+}
+
+extension RunningNode {
+    /// The clock was set: NTP after boot, mostly.
+    func clockChanged() {
+        if clock.state == .set { store.restamp() }
+        control.clockChanged()
+        publisher.clockChanged()
+        // Whose key has expired is another question now.
+        if backend.friendsAreLoaded { backend.loadFriends() }
+        discipline.examine()
+    }
+
+    /// The clock is right, and was ahead before. What tells of that on the disk goes when the ledger knows of it.
+    func clockBelieved(from former: Int64) {
+        control.clockChanged()
+        // No command was judged by a clock that was not set.
+        if former <= clock.now { store.takeTimesBack() } else { control.commander.clockWentBack(from: former) { [unowned(unsafe) self] in store.takeTimesBack() } }
+        publisher.clockChanged()
     }
 }

@@ -52,7 +52,7 @@ final class RunningNode {
     private var statusSocket: StatusSocket?
     private var friendsWatch: FriendsWatch?
     private var clockWatch: ClockWatch?
-    private lazy var discipline = ClockDiscipline(clock: clock, loop: loop, worker: worker) { [unowned(unsafe) self] in clockBelieved(from: $0) }
+    lazy var discipline = ClockDiscipline(clock: clock, loop: loop, worker: worker) { [unowned(unsafe) self] in clockBelieved(from: $0) }
     private var ending: Timer?
     private var signals: Int32 = -1
     private var isEnding = false
@@ -219,22 +219,6 @@ final class RunningNode {
     func fail(_ error: SystemError) {
         failure = CommandError("cannot serve", error)
         loop.stop()
-    }
-
-    private func clockChanged() {
-        if clock.state == .set { store.restamp() }
-        control.clockChanged()
-        publisher.clockChanged()
-        // Whose key has expired is another question now.
-        if backend.friendsAreLoaded { backend.loadFriends() }
-        discipline.examine()
-    }
-
-    /// The clock is right, and was ahead before. What tells of that on the disk goes when the ledger knows of it.
-    private func clockBelieved(from former: Int64) {
-        control.clockChanged()
-        control.commander.clockWentBack(from: former) { [unowned(unsafe) self] in store.takeTimesBack() }
-        publisher.clockChanged()
     }
 
     /// SIGTERM and SIGINT end the node in order; a second one ends it at once. SIGHUP: board.json is read again.

@@ -89,18 +89,18 @@ public final class NodeClock {
     // MARK: A clock that was ahead
 
     /// Whether the clock is possible, but behind what was signed: either it is wrong now, or it was ahead then.
-    public var isDisputed: Bool {
-        let realtime = clock.realtime
-        return realtime >= earliest && realtime < max(floor, latestSignature)
-    }
+    public var isDisputed: Bool { clock.realtime >= earliest && behind > 0 }
+
+    /// How far it is behind what was signed, in nanoseconds.
+    public var behind: Int64 { max(floor, latestSignature) - clock.realtime }
 
     /// Somebody disciplines the system's clock and answers for it: it is right, and what was signed ahead of it was signed by a
     /// clock that was wrong. From now on times count from here.
     ///
-    /// - Returns: the latest time that had been taken for passed; nil when the clock is not disputed.
+    /// - Returns: the floor before, which is not above the clock when only signatures were that were made while it was unset; nil when it is not disputed.
     public func believe() -> Int64? {
         guard isDisputed else { return nil }
-        let former = max(floor, latestSignature)
+        let former = floor
         floor = min(floor, clock.realtime)
         (base, latestSignature) = (floor, floor)
         return former
