@@ -30,7 +30,7 @@ from harness import GnuPG, Node, wait_until  # noqa: E402
 HOUR = 3600 * SECOND
 OUTSIDE, BOARD = "192.0.2.1", "192.0.2.2"
 GROWTH = 1.05           # of private memory, after the first hour
-SAMPLES, APART = 8, 25  # of each hour's end, and seconds between them: a connection or a timer more is no leak when it goes again
+SAMPLE_SECONDS = 290    # a connection or a timer more is no leak when it goes again, nor is memory while old files are removed
 COMMAND_SECONDS = 120
 QUESTION_SECONDS = 10   # between two requests of the controller: a challenge, the listing, a file
 SENSORS = [("outside", 20, "public"), ("inside", 30, "public"), ("soil", 30, {"group": "viewers"}), ("load", 60, {"group": "viewers"})]
@@ -152,8 +152,8 @@ class Soak:
                 self.at(start + second * SECOND, self.command)
             for second in range(QUESTION_SECONDS, 3600, QUESTION_SECONDS):
                 self.at(start + second * SECOND + SECOND // 2, self.ask)
-            for number in range(SAMPLES):
-                self.at(start + HOUR - (SAMPLES - number) * APART * SECOND - 7 * SECOND, self.sample)
+            for second in range(SAMPLE_SECONDS, 3600, SAMPLE_SECONDS):
+                self.at(start + second * SECOND + SECOND // 4, self.sample)
             self.at(start + HOUR, lambda hour=hour: self.hour(hour + 1))
 
     def live(self):
@@ -223,7 +223,7 @@ class Soak:
                 "timers": status["timers"], "agents": len([line for line in programs if "gpg-agent" in line and str(node.runtime) in line]), "files": status["content"]["files"]}
 
     def hour(self, number):
-        """What is there at the end of the hour: of memory the median, of all that can leak the least."""
+        """What was there in that hour: of memory the median, of all that can leak the least."""
         values = [{key: (statistics.median_high if key.endswith("KiB") else min)(sample[index][key] for sample in self.samples) for key in self.samples[0][index]}
                   for index in range(len(self.nodes))]
         self.samples = []

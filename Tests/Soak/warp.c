@@ -2,6 +2,7 @@
  *
  * Time passes as it does elsewhere while any of them works, so no time limit is any tighter than in real life. When all wait, warp.py adds what is left until the
  * first of them is due to `skipped`, in a file that all have mapped, and wakes it. So a day takes as long as its work does.
+ * What one of them starts is at work as long as it lives, but for gpg-agent, which only works while another waits for it.
  *   MAUD_WARP=DIRECTORY  holds that file, "clock", and a FIFO for each program that waits
  * A file's change time is the kernel's, which does not take part: it is never told as earlier than the modification time. */
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -23,10 +25,10 @@
 
 /* The function of that name that this one hides. */
 #define REAL(name) static __typeof__(name) *real; if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
-enum { SLOTS = 64 };
+enum { SLOTS = 256 };
 static const int64_t second = 1000000000, never = INT64_MAX;
 
-/* As in warp.py. A deadline of 0: not waiting. */
+/* As in warp.py. A deadline of 0: at work. */
 struct shared {
   _Atomic int64_t skipped;
   struct { _Atomic int64_t pid, deadline; } slots[SLOTS];
@@ -78,6 +80,29 @@ static int64_t since_boot(void) {
   return now.tv_sec * second + now.tv_nsec;
 }
 
+static int is_agent(void) { return strcmp(program_invocation_short_name, "gpg-agent") == 0; }
+
+/* The place of a process, a new one when it has none. */
+static int place_of(int64_t pid) {
+  for (int i = 0; i < SLOTS; i++) if (shared()->slots[i].pid == pid) return i;
+  for (int i = 0; i < SLOTS; i++) {
+    int64_t nobody = shared()->slots[i].pid;
+    if (nobody != 0 && !(kill((pid_t)nobody, 0) < 0 && errno == ESRCH)) continue;
+    if (atomic_compare_exchange_strong(&shared()->slots[i].pid, &nobody, pid)) return i;
+  }
+  abort();
+}
+__attribute__((constructor)) static void begin(void) {
+  if (shared() && is_agent()) shared()->slots[place_of(getpid())].pid = 0;
+}
+/* The parent notes it, so that there is no moment in which nobody is at work. */
+pid_t fork(void) {
+  REAL(fork);
+  pid_t pid = real();
+  if (pid > 0 && shared() && !is_agent()) shared()->slots[place_of(pid)].deadline = 0;
+  return pid;
+}
+
 /* This process's place, with a FIFO that warp.py writes to when it is due. */
 static int enter(int64_t deadline, _Atomic int64_t **place) {
   static int fifo = -1;
@@ -86,11 +111,7 @@ static int enter(int64_t deadline, _Atomic int64_t **place) {
   int64_t pid = getpid();
   if (owner != pid) {
     char path[4096];
-    for (slot = 0; slot < SLOTS; slot++) {
-      int64_t old = shared()->slots[slot].pid;
-      if ((old == 0 || (kill((pid_t)old, 0) < 0 && errno == ESRCH)) && atomic_compare_exchange_strong(&shared()->slots[slot].pid, &old, pid)) break;
-    }
-    if (slot == SLOTS) abort();
+    slot = place_of(pid);
     snprintf(path, sizeof path, "%s/%ld", getenv("MAUD_WARP"), (long)pid);
     if (mkfifo(path, 0600) < 0 && errno != EEXIST) abort();
     if ((fifo = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0) abort();

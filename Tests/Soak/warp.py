@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SLOTS, SECOND, NEVER = 64, 10**9, (1 << 63) - 1  # as in warp.c
+SLOTS, SECOND = 256, 10**9  # as in warp.c
 SETTLED = 0.003   # seconds in which nobody has run: nothing is on its way in the kernel either
 STUCK = 300       # real seconds of work after which something is wrong
 LONGEST = 60 * SECOND
@@ -63,20 +63,33 @@ class Warp:
     def look(self):
         """What each thread of the nodes has run so far; None when one of them, or a program it started, is at work."""
         seen = [self.waits()]
-        if len(seen[0]) < len(self.pids):
+        if len(seen[0]) < len(self.pids) or self.is_working():
             return None
         for pid in self.pids:
             for task in os.listdir(f"/proc/{pid}/task"):
                 directory = f"/proc/{pid}/task/{task}"
-                if read(f"{directory}/children") or read(f"{directory}/stat").rpartition(") ")[2][0] != "S":
+                if state(directory) != "S":
                     return None
                 seen.append((task, read(f"{directory}/schedstat")))
         return seen
 
+    def places(self):
+        numbers = struct.unpack_from(f"={2 * SLOTS}q", self.memory, 8)
+        return list(zip(numbers[::2], numbers[1::2]))
+
     def waits(self):
         """When whom of the nodes is due."""
-        numbers = struct.unpack_from(f"={2 * SLOTS}q", self.memory, 8)
-        return {pid: deadline for pid, deadline in zip(numbers[::2], numbers[1::2]) if pid in self.pids and deadline != 0}
+        return {pid: deadline for pid, deadline in self.places() if pid in self.pids and deadline != 0}
+
+    def is_working(self):
+        """Whether a program that a node has started is there. The place of one that has ended becomes free."""
+        for number, (pid, _) in enumerate(self.places()):
+            if pid == 0 or pid in self.pids:
+                continue
+            if state(f"/proc/{pid}") not in "ZX":
+                return True
+            struct.pack_into("=q", self.memory, 8 + 16 * number, 0)
+        return False
 
     def skip(self, until):
         now, waits = self.now(), self.waits()
@@ -92,6 +105,13 @@ class Warp:
         if pid not in self.fifos:
             self.fifos[pid] = os.open(self.directory / str(pid), os.O_WRONLY | os.O_NONBLOCK)
         os.write(self.fifos[pid], b"x")
+
+
+def state(directory):
+    try:
+        return read(f"{directory}/stat").rpartition(") ")[2][0]
+    except OSError:
+        return "X"
 
 
 def read(path):
