@@ -211,7 +211,7 @@ class Soak:
 
     def measure(self, node):
         directory = Path(f"/proc/{node.pid}")
-        # Between fork and exec memory is nobody's own, and whoever asks for the status has a connection.
+        # Between fork and exec memory is nobody's own.
         self.warp.settle()
         memory = {line.split()[0]: int(line.split()[1]) for line in (directory / "smaps_rollup").read_text().splitlines()[1:]}
         descriptors = len(list((directory / "fd").iterdir()))
@@ -219,7 +219,7 @@ class Soak:
         children = [word for task in tasks for word in (task / "children").read_text().split()]
         status = node.status()
         programs = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines()
-        return {"privateDirtyKiB": memory["Private_Dirty:"], "proportionalKiB": memory["Pss:"], "descriptors": descriptors, "threads": len(tasks), "children": len(children),
+        return {"privateDirtyKiB": memory["Private_Dirty:"], "proportionalKiB": memory["Pss:"], "descriptors": descriptors - status["server"]["openConnections"], "threads": len(tasks), "children": len(children),
                 "timers": status["timers"], "agents": len([line for line in programs if "gpg-agent" in line and str(node.runtime) in line]), "files": status["content"]["files"]}
 
     def hour(self, number):
