@@ -182,7 +182,7 @@ $(MBEDTLS): scripts/mbedtls-sources.sh third-party/mbedtls.sha256 $(wildcard thi
 	SWIFT=$(SWIFT) scripts/make-libraries.sh $* .sysroot/$*
 	@touch $@
 
-$(BOARD_IMAGE): scripts/make-board-image.sh scripts/guest-parts.sh scripts/private-apt.sh $(shell find Tests/Board/guest ! -type d) | packages-emulator
+$(BOARD_IMAGE): scripts/make-board-image.sh scripts/guest-parts.sh scripts/private-apt.sh $(shell find Tests/Board/guest -type f) | packages-emulator
 	scripts/make-board-image.sh .build/board
 	@touch $@
 
