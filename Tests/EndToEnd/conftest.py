@@ -15,8 +15,8 @@ from harness import MAUD, RUNTIME_PREFIX, GnuPG, Node, wait_until  # noqa: E402
 
 
 def pytest_configure(config):
-    # Whoever runs the tests in the background may ignore Ctrl-C; what they start must not.
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    # Whoever runs the tests in the background, or by nohup, may ignore these; what they start must not.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if not MAUD.exists():

@@ -1,13 +1,14 @@
 """The passphrase at a terminal: asked for without echo, and the terminal is given back whatever ends the question."""
 import os
 import pty
+import select
 import signal
 import termios
 import time
 
 import pytest
 
-from harness import PATIENCE
+from harness import PATIENCE, wait_until
 
 
 class Terminal:
@@ -28,7 +29,7 @@ class Terminal:
     def wait_for(self, prompt):
         end = time.monotonic() + PATIENCE
         while prompt not in self.text:
-            assert time.monotonic() < end
+            assert select.select([self.terminal], [], [], max(0, end - time.monotonic()))[0], f"no {prompt!r} in {self.text!r}"
             self.text += os.read(self.terminal, 4096).decode()
 
     def answer(self, prompt, text):
@@ -39,7 +40,13 @@ class Terminal:
 
     def wait(self):
         """The command's exit code (negative for a signal) and what it wrote after the last prompt."""
-        status = os.waitpid(self.pid, 0)[1]
+        ended = []
+
+        def has_ended():
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            ended.extend([status] if pid else [])
+            return ended
+        wait_until(has_ended, "the command's end", PATIENCE)
         try:
             while data := os.read(self.terminal, 4096):
                 self.text += data.decode()
@@ -48,7 +55,7 @@ class Terminal:
         echoes = self.echoes
         os.close(self.terminal)
         assert echoes, "the terminal is left without echo"
-        return os.waitstatus_to_exitcode(status), self.text
+        return os.waitstatus_to_exitcode(ended[0]), self.text
 
 
 def init(make_node, first, second):
