@@ -103,7 +103,7 @@ def test_jumps(boards, owned, gnupg):
 
 def test_a_clock_that_was_ahead(boards, owned, gnupg):
     """In the unit, which may not ask the kernel: systemd-timedated is asked (docs/clock.md, part 2)."""
-    board = boards().start()
+    board = boards()
     clock = Clock(board, owned, gnupg)
     clock.wait_serving()
     configure(board, FILE)
